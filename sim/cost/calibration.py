@@ -1,0 +1,170 @@
+"""The calibration file: measured costs of one device, what was fitted to them, and how wrong the fit is.
+
+The profiler writes it, the simulator reads it, both through these models. A `measured` file comes from a device alone; a
+`datasheet` one is built from published peaks and stated efficiencies and marks everything that rests on it as extrapolated.
+"""
+
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sim.scenario.checks import nearest
+from sim.scenario.errors import InputError, Problem
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Device(_Part):
+    """`id` is the name used as ``gpu:`` in scenarios. Bandwidths per device, one direction, bytes/s."""
+
+    id: str
+    name: str
+    vendor: str
+    kind: Literal["gpu", "cpu"]
+    memory_bytes: Positive
+    compute_capability: str | None = None
+    driver: str | None = None
+    cores: int | None = None
+    clock_hz: Positive | None = None
+    power_limit_w: Positive | None = None
+    ecc: bool | None = None
+    intra_node_bytes_per_s: Positive | None = None
+    inter_node_bytes_per_s: Positive | None = None
+
+
+class Software(_Part):
+    profiler: str
+    torch: str | None = None
+    cuda: str | None = None
+    os: str | None = None
+    python: str | None = None
+
+
+class Measurement(_Part):
+    """One timed shape: seconds over `repeats` calls in each of `processes` fresh processes; medians per process in `process_medians_s`."""
+
+    probe: str
+    family: str
+    shape: dict[str, int]
+    dtype: str
+    repeats: int
+    median_s: Positive
+    p5_s: Positive
+    p95_s: Positive
+    process_medians_s: tuple[Positive, ...] = ()
+    bytes: NonNegative = 0.0
+    flops: NonNegative = 0.0
+    peak_memory_bytes: NonNegative | None = None
+    energy_j: Positive | None = None
+    predicted_s: Positive | None = None
+    """For end-to-end anchors, never fitted: what the cost model predicts from the fits."""
+
+
+class Fit(_Part):
+    """A family's cost: seconds = overhead + max(flops/rate · (1+m½/M)(1+n½/N)(1+k½/K), bytes/bandwidth).
+
+    The half sizes are the M, N, K at which a dimension alone halves the rate. Errors are absolute relative errors on shapes held
+    out of the fit; for a datasheet they are the stated uncertainty.
+    """
+
+    family: str
+    formula: Literal["roofline"] = "roofline"
+    overhead_s: NonNegative = 0.0
+    flops_per_s: Positive | None = None
+    half_m: NonNegative = 0.0
+    half_n: NonNegative = 0.0
+    half_k: NonNegative = 0.0
+    bytes_per_s: Positive | None = None
+    error_median: NonNegative
+    error_p95: NonNegative
+    fitted_shapes: int = 0
+    held_out_shapes: int = 0
+
+    def matmul_seconds(self, m: float, n: float, k: float, bytes_moved: float = 0.0) -> float:
+        """Seconds of an (m×k)·(k×n) product."""
+        if self.flops_per_s is None:
+            raise ValueError(f"family {self.family} has no arithmetic rate")
+        compute = 2.0 * m * n * k / self.flops_per_s
+        compute *= (1 + self.half_m / m) * (1 + self.half_n / n) * (1 + self.half_k / k)
+        traffic = bytes_moved / self.bytes_per_s if self.bytes_per_s else 0.0
+        return self.overhead_s + max(compute, traffic)
+
+    def bytes_seconds(self, bytes_moved: float) -> float:
+        """Seconds to move this many bytes."""
+        if self.bytes_per_s is None:
+            raise ValueError(f"family {self.family} has no bandwidth")
+        return self.overhead_s + bytes_moved / self.bytes_per_s
+
+
+class Calibration(_Part):
+    """Everything known about one device's costs."""
+
+    schema_version: Literal[1] = 1
+    source: Literal["measured", "datasheet", "published"]
+    completeness: Literal["quick", "full", "datasheet"]
+    date: str
+    device: Device
+    software: Software
+    fits: dict[str, Fit]
+    measurements: tuple[Measurement, ...] = ()
+    anchors: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def extrapolated(self) -> bool:
+        return self.source != "measured"
+
+    def fit(self, family: str) -> Fit:
+        """The family's fit; InputError naming what is there when it was not measured."""
+        if family not in self.fits:
+            raise InputError.of(
+                f"the calibration of {self.device.id} has no family {family!r} (it has {', '.join(sorted(self.fits))}); "
+                "profile the device again, or choose a precision that was measured"
+            )
+        return self.fits[family]
+
+    def spread(self, family: str) -> float:
+        """Log standard deviation of a prediction of this family, from its 95 % error."""
+        return math.log1p(self.fit(family).error_p95) / 1.96
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read and check one calibration file; InputError for anything that is not one."""
+    where = str(path)
+    if path.is_dir():
+        raise InputError.of("is a folder; give a calibration file, as written by 'leadtime profile'", where=where)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise InputError.of(f"cannot be read ({reason}); give a file written by 'leadtime profile'", where=where) from None
+    try:
+        return Calibration.model_validate_json(text)
+    except ValidationError as error:
+        problems = [
+            Problem(f"{item['msg']}; not a usable calibration, write one with 'leadtime profile'", where, ".".join(map(str, item["loc"])))
+            for item in error.errors()[:5]
+        ]
+        raise InputError(problems) from None
+
+
+def shipped_calibrations() -> dict[str, Path]:
+    """Device id to file, for every calibration shipped with the package."""
+    folder = Path(str(resources.files("sim.cost") / "calibrations"))
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def shipped_calibration(device_id: str) -> Calibration:
+    """The shipped calibration of this device; InputError with the nearest known name when there is none."""
+    shipped = shipped_calibrations()
+    if device_id not in shipped:
+        raise InputError.of(f"no calibration for GPU type {device_id!r}; {nearest(device_id, list(shipped))}; or profile it and set 'calibration'")
+    return load_calibration(shipped[device_id])

@@ -1,0 +1,91 @@
+"""The job table: all work of one replication as columns, drawn or read before the clock starts.
+
+Whatever a job came from, the engine sees one row of plain numbers; rows are ordered by arrival.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class JobTable:
+    """One row a job. `duration_s` has shape (GPU types, jobs); infinity where a job cannot run on that type.
+
+    `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
+    `workload` and `tenant` index the names.
+    """
+
+    arrival_s: Floats
+    gpus: Ints
+    duration_s: Floats
+    priority: Ints
+    workload: Ints
+    tenant: Ints
+    estimate_s: Floats
+    logged_wait_s: Floats
+    workloads: tuple[str, ...]
+    tenants: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)
+
+    @classmethod
+    def build(
+        cls,
+        arrival_s: Floats,
+        gpus: NDArray[np.integer],
+        duration_s: Floats,
+        *,
+        priority: int | Ints = 0,
+        estimate_s: Floats | None = None,
+        logged_wait_s: Floats | None = None,
+        workload: str = "jobs",
+        tenants: tuple[str, ...] = (),
+        tenant: Ints | None = None,
+    ) -> Self:
+        """One workload's rows, sorted by arrival; a one-dimensional duration serves a single GPU type."""
+        count = len(arrival_s)
+        order = np.argsort(arrival_s, kind="stable")
+        nothing = np.full(count, np.nan)
+        return cls(
+            arrival_s=np.asarray(arrival_s, np.float64)[order],
+            gpus=np.asarray(gpus, np.int32)[order],
+            duration_s=np.ascontiguousarray(np.atleast_2d(np.asarray(duration_s, np.float64))[:, order]),
+            priority=np.broadcast_to(np.asarray(priority, np.int32), count)[order],
+            workload=np.zeros(count, np.int32),
+            tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
+            estimate_s=(nothing if estimate_s is None else np.asarray(estimate_s, np.float64)[order]),
+            logged_wait_s=(nothing if logged_wait_s is None else np.asarray(logged_wait_s, np.float64)[order]),
+            workloads=(workload,),
+            tenants=tenants or (workload,),
+        )
+
+
+def concatenate(tables: Sequence[JobTable]) -> JobTable:
+    """Many workloads as one table, ordered by arrival (ties in the order of the workloads)."""
+    if len(tables) == 1:
+        return tables[0]
+    tenants = tuple(dict.fromkeys(name for table in tables for name in table.tenants))
+    order = np.argsort(np.concatenate([table.arrival_s for table in tables]), kind="stable")
+    columns = {
+        field.name: np.concatenate([getattr(table, field.name) for table in tables], axis=-1)[..., order]
+        for field in fields(JobTable)
+        if field.name not in ("workloads", "tenants", "workload", "tenant")
+    }
+    place = {name: index for index, name in enumerate(tenants)}
+    tenant = [np.array([place[name] for name in table.tenants], np.int32)[table.tenant] for table in tables]
+    workload = [np.full(len(table), index, np.int32) for index, table in enumerate(tables)]
+    return JobTable(
+        **columns,
+        workload=np.concatenate(workload)[order],
+        tenant=np.concatenate(tenant)[order],
+        workloads=tuple(table.workloads[0] for table in tables),
+        tenants=tenants,
+    )

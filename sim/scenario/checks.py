@@ -1,0 +1,43 @@
+"""Rules that join keys of different places: names that must exist, spans that must fit. Pure; all broken rules at once."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from sim.scenario.scenario import Scenario
+from sim.scenario.workloads import TraceWorkload
+
+Broken = tuple[tuple[str | int, ...], str]
+"""Path of the key that breaks a rule, and what is wrong with it."""
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean 'x'?`` where something known is close, else the list of what is known."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
+
+
+def broken_rules(scenario: Scenario) -> Iterator[Broken]:
+    yield from _horizon(scenario)
+    yield from _preferences(scenario)
+    yield from _capacity(scenario)
+
+
+def _horizon(scenario: Scenario) -> Iterator[Broken]:
+    drawn = [name for name, work in scenario.workloads.items() if not isinstance(work, TraceWorkload)]
+    if scenario.horizon is None and drawn:
+        yield ("horizon",), f"is missing, and workload {drawn[0]!r} has no end of its own; add one, as in 'horizon: 90 d'"
+    if scenario.horizon is not None and scenario.warmup >= scenario.horizon:
+        yield ("warmup",), "is not shorter than the horizon; nothing would be left to measure"
+
+
+def _preferences(scenario: Scenario) -> Iterator[Broken]:
+    known = [*scenario.providers, *(f"{provider}.{pool}" for provider, pool in scenario.pools())]
+    for index, name in enumerate(scenario.policy.routing.prefer):
+        if name not in known:
+            path = ("policy", "routing", "prefer", index)
+            yield path, f"found {name!r}, which is no provider or provider.pool; {nearest(name, known)}"
+
+
+def _capacity(scenario: Scenario) -> Iterator[Broken]:
+    if not any(pool.most_nodes for pool in scenario.pools().values()):
+        yield ("providers",), "no pool ever has a node; give at least one pool nodes or a delivery"

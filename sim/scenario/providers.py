@@ -1,0 +1,89 @@
+"""Capacity as it is sold: providers, their pools, the offer each pool is bought under, and deliveries."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from sim.scenario.distributions import Distribution, DurationDistribution
+from sim.scenario.model import Name, Word
+from sim.scenario.units import Bandwidth, Duration, Fraction, PositiveDuration, Price, whole
+
+
+class OwnedOffer(Word):
+    """Your own nodes at their full hourly cost (depreciation, power, hands), paid whether used or not."""
+
+    owned: Price
+
+
+class ReservedOffer(Word):
+    """A commitment: every node is paid for the whole `term`, used or not; `upfront` of it on the first day."""
+
+    reserved: Price
+    term: PositiveDuration
+    upfront: Fraction = 0.0
+
+
+class OnDemandOffer(Word):
+    """Nodes asked for when needed and given back `keep_warm` after their last job; paid from the answer to the return."""
+
+    on_demand: Price
+    keep_warm: Duration = 600.0
+
+
+OFFER_KEYS = ("owned", "reserved", "on-demand")
+
+
+def _offer(value: Any) -> str | None:
+    keys = value if isinstance(value, dict) else {field.replace("_", "-") for field in getattr(value, "__dict__", {})}
+    found = [key for key in OFFER_KEYS if key in keys]
+    return f"offer:{found[0]}" if len(found) == 1 else None
+
+
+Offer = Annotated[
+    Annotated[OwnedOffer, Tag("offer:owned")]
+    | Annotated[ReservedOffer, Tag("offer:reserved")]
+    | Annotated[OnDemandOffer, Tag("offer:on-demand")],
+    Discriminator(
+        _offer,
+        custom_error_type="offer",
+        custom_error_message="an offer is exactly one of owned, reserved, on-demand with its price, "
+        "as in {on-demand: 3.10 USD/GPU/h}",
+    ),
+]
+
+
+class Delivery(Word):
+    """Nodes that arrive `after` a lead time, counted from the start; a distribution, so that contracts can slip."""
+
+    nodes: whole(1, "the number of nodes delivered")
+    after: DurationDistribution
+
+
+class Network(Word):
+    """Bandwidth per GPU, one direction, inside a node and between nodes; the device's own figures where not given."""
+
+    intra_node: Bandwidth | None = None
+    inter_node: Bandwidth | None = None
+
+
+class Pool(Word):
+    """One provider's nodes of one GPU type in one region, with one network and one price."""
+
+    gpu: str
+    nodes: whole(0, "the number of nodes")
+    gpus_per_node: whole(1, "the number of GPUs in a node") = 8
+    offer: Offer
+    provisioning: DurationDistribution = Distribution("constant", 0.0)
+    deliveries: tuple[Delivery, ...] = Field(default=(), strict=False)
+    placement: Literal["pack", "spread"] = "pack"
+    network: Network = Network()
+    region: str = "-"
+
+    @property
+    def most_nodes(self) -> int:
+        """Nodes once every delivery has come."""
+        return self.nodes + sum(delivery.nodes for delivery in self.deliveries)
+
+
+class Provider(Word):
+    pools: Annotated[dict[Name, Pool], Field(min_length=1)]

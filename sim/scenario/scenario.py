@@ -1,0 +1,48 @@
+"""The whole scenario: what is expected, what can be had, how it is shared, and what is asked."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from sim.scenario.model import Name, Path, Word
+from sim.scenario.policy import Policy
+from sim.scenario.providers import Pool, Provider
+from sim.scenario.units import Duration, PositiveDuration, whole
+from sim.scenario.workloads import Workload
+
+
+class Study(Word):
+    """Plans to compare: each a name and the keys it overrides in this scenario."""
+
+    compare: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+
+
+class Scenario(Word):
+    """A validated scenario. `horizon` may be left out where every workload is a trace: its last arrival then ends it.
+
+    `calibration` is one calibration file for every pool, or a mapping from GPU type to file; pools without one use the
+    shipped calibration of their `gpu`.
+    """
+
+    name: Name
+    horizon: PositiveDuration | None = None
+    warmup: Duration = 0.0
+    seed: whole(0, "the seed") = 1
+    replications: whole(1, "the number of replications") = 5
+    calibration: Path | dict[str, Path] | None = None
+    workloads: Annotated[dict[Name, Workload], Field(min_length=1)]
+    providers: Annotated[dict[Name, Provider], Field(min_length=1)]
+    policy: Policy = Policy()
+    study: Study = Study()
+
+    def pools(self) -> dict[tuple[str, str], Pool]:
+        """Every pool by (provider, pool), in the order written."""
+        return {
+            (provider_name, pool_name): pool
+            for provider_name, provider in self.providers.items()
+            for pool_name, pool in provider.pools.items()
+        }
+
+    def gpu_types(self) -> tuple[str, ...]:
+        """GPU types of the pools, in the order first written."""
+        return tuple(dict.fromkeys(pool.gpu for pool in self.pools().values()))

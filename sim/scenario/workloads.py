@@ -1,0 +1,112 @@
+"""Named streams of work: ``merge``, ``training``, ``evaluation`` (drawn) and ``trace`` (recorded)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from sim.scenario.distributions import CountDistribution, Mix, mix
+from sim.scenario.model import Name, Path, Word
+from sim.scenario.units import Duration, Growth, PositiveDuration, Rate, whole
+
+Precision = Literal["fp32", "bf16", "int8-mixed"]
+MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
+Profile = Literal["flat", "office-hours", "diurnal"]
+
+
+class Arrivals(Word):
+    """A Poisson stream whose rate may follow a weekly profile and grow. `batch` jobs arrive together; `rate` counts jobs."""
+
+    rate: Rate
+    profile: Profile = "flat"
+    growth: Growth = 0.0
+    batch: whole(1, "jobs that arrive together") = 1
+
+
+class WaitTarget(Word):
+    """Longest acceptable wait, by statistic; a target is met when every one given holds."""
+
+    mean: Duration | None = None
+    p50: Duration | None = None
+    p95: Duration | None = None
+    p99: Duration | None = None
+    max: Duration | None = None
+
+
+class Target(Word):
+    wait: WaitTarget
+
+
+class _Workload(Word):
+    priority: whole(-1000, "a priority (higher goes first)") = 0
+    tenant: Name | None = None
+    target: Target | None = None
+
+
+class MergeWorkload(_Workload):
+    """Merges of `experts` fine-tuned copies of `model`, read from storage and written back tensor by tensor."""
+
+    kind: Literal["merge"]
+    model: str
+    arrivals: Arrivals
+    method: MergeMethod = "linear"
+    experts: mix(2, "the number of experts") = Mix((2,), (1.0,))
+    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
+    source: Literal["storage", "memory"] = "storage"
+
+
+class TrainingWorkload(_Workload):
+    """Training or fine-tuning of all parameters of `model` over `tokens` tokens a job, data-parallel over `gpus`."""
+
+    kind: Literal["training"]
+    model: str
+    arrivals: Arrivals
+    tokens: CountDistribution
+    precision: Precision = "bf16"
+    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
+    sequence: whole(16, "the sequence length in tokens") = 4096
+    tokens_per_gpu: whole(16, "tokens a GPU sees between two optimiser steps") = 16384
+    checkpoint: PositiveDuration | None = None
+
+
+class EvaluationWorkload(_Workload):
+    """Scoring `tokens` tokens a job by forward passes of `model`: batch evaluation, labelling, embedding."""
+
+    kind: Literal["evaluation"]
+    model: str
+    arrivals: Arrivals
+    tokens: CountDistribution
+    precision: Precision = "bf16"
+    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
+    sequence: whole(16, "the sequence length in tokens") = 4096
+
+
+class TraceWorkload(_Workload):
+    """Recorded jobs with their own arrivals, sizes and durations. `scale` of 1.5 makes them arrive 1.5 times as fast.
+
+    `columns` maps our column names to the file's; `where` keeps the rows whose column holds the value.
+    """
+
+    kind: Literal["trace"]
+    format: str
+    path: Path
+    columns: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, Any] = Field(default_factory=dict)
+    scale: Annotated[float, Field(gt=0, strict=False)] = 1.0
+
+
+def _kind(value: Any) -> str | None:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return f"kind:{kind}" if kind in ("merge", "training", "evaluation", "trace") else None
+
+
+Workload = Annotated[
+    Annotated[MergeWorkload, Tag("kind:merge")]
+    | Annotated[TrainingWorkload, Tag("kind:training")]
+    | Annotated[EvaluationWorkload, Tag("kind:evaluation")]
+    | Annotated[TraceWorkload, Tag("kind:trace")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="needs 'kind', one of merge, training, evaluation, trace",
+    ),
+]
