@@ -15,14 +15,16 @@ class QueuePolicy(Word):
 
 
 class OverflowWhen(Word):
-    expected_wait: Duration
+    """Try the next pool when a job would wait longer than this in the preferred one."""
+
+    expected_wait: Duration = 0.0
 
 
 class RoutingPolicy(Word):
     """Providers (or ``provider.pool``) in order of preference; the next is tried when one's expected wait is too long."""
 
     prefer: tuple[str, ...] = Field(default=(), strict=False)
-    overflow_when: OverflowWhen = OverflowWhen(expected_wait=0.0)
+    overflow_when: OverflowWhen = OverflowWhen()
 
 
 class Policy(Word):

@@ -1,0 +1,149 @@
+"""From a path, a shipped name or a `Document` to a validated `Scenario`; every error at once, each with its line."""
+
+from functools import cache
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+
+from sim.scenario.checks import broken_rules, nearest
+from sim.scenario.document import Document, Key, read_document
+from sim.scenario.errors import InputError, Problem
+from sim.scenario.scenario import Scenario
+
+TAGS = ("kind:", "offer:")
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """Name to file, for the scenarios that come with the package."""
+    return {path.stem: path for path in sorted(Path(str(resources.files("scenarios"))).glob("*.yaml"))}
+
+
+def open_document(scenario: str) -> Document:
+    """The document at a path, or of a shipped scenario's name."""
+    shipped = shipped_scenarios()
+    path = Path(scenario)
+    if not path.exists() and scenario in shipped:
+        path = shipped[scenario]
+    if not path.exists():
+        raise InputError.of(f"no such file, and no shipped scenario of that name; {nearest(scenario, list(shipped))}", where=scenario)
+    return read_document(path, shipped=shipped)
+
+
+def validate(document: Document) -> Scenario:
+    """The scenario a document says; InputError with every problem, in the order of the file."""
+    try:
+        scenario = Scenario.model_validate(document.data)
+    except ValidationError as error:
+        raise InputError([_problem(document, item) for item in error.errors()]) from None
+    broken = [Problem(message, document.place(key), _dotted(key)) for key, message in broken_rules(scenario)]
+    if broken:
+        raise InputError(broken)
+    return scenario
+
+
+def scenario_schema() -> dict[str, Any]:
+    """JSON Schema of a scenario file, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["properties"]["extends"] = {"type": "string", "description": "a scenario file or shipped name to start from"}
+    schema["required"] = []  # an extending file may leave everything to its base
+    return schema
+
+
+def _problem(document: Document, item: ErrorDetails) -> Problem:
+    key = _written(document.data, item["loc"])
+    place = document.place(key)
+    kind, found = item["type"], item["input"]
+    if kind == "extra_forbidden":
+        return Problem(f"is not a key here; {nearest(str(key[-1]), _known(document.data, key[:-1]))}", place, _dotted(key))
+    if kind == "missing":
+        return Problem(f"is missing: add '{key[-1]}: …'", place, _dotted(key))
+    messages = {
+        "literal_error": "found {found}; one of {expected} would do",
+        "string_type": "found {found}, which is not text; put it in quotes or write a word",
+        "dict_type": "found {found}; a mapping of keys and values would do",
+        "model_type": "found {found}; a mapping of keys and values would do",
+        "tuple_type": "found {found}; a list, as in [a, b], would do",
+        "too_short": "is empty; give at least one",
+        "string_pattern_mismatch": "found {found}; a name has letters, digits, - and _ only",
+        "kind": "found {found}; one of merge, training, evaluation, trace would do, as in 'kind: training'",
+    }
+    if kind == "kind":
+        found = found.get("kind") if isinstance(found, dict) else found
+    shown = _short(found)
+    if kind in messages:
+        message = messages[kind].format(found=shown, expected=(item.get("ctx") or {}).get("expected", ""))
+    else:
+        message = item["msg"] if item["msg"].startswith(("found", "the shares")) else f"found {shown}; {item['msg']}"
+    return Problem(message, place, _dotted(key))
+
+
+def _short(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _written(data: Any, loc: tuple[str | int, ...]) -> Key:
+    """Pydantic's location without its union tags: the key as the user wrote it."""
+    key: list[str | int] = []
+    for part in loc:
+        if isinstance(part, str) and part.startswith(TAGS):
+            continue
+        if part == "[key]":
+            continue
+        key.append(part)
+    return tuple(key)
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(map(str, key))
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Scenario.model_json_schema(by_alias=True)
+
+
+def _known(data: Any, key: Key) -> list[str]:
+    """Keys allowed in the mapping at `key`, read off the JSON Schema with the unions decided by what is written."""
+    definitions = _schema()["$defs"]
+
+    def members(node: dict[str, Any], written: Any) -> list[dict[str, Any]]:
+        if "$ref" in node:
+            return members(definitions[node["$ref"].rsplit("/", 1)[1]] | {k: v for k, v in node.items() if k != "$ref"}, written)
+        options = node.get("anyOf") or node.get("oneOf")
+        if not options:
+            return [node]
+        found = [member for option in options for member in members(option, written)]
+        if isinstance(written, dict):
+            of_kind = [one for one in found if one.get("properties", {}).get("kind", {}).get("const") == written.get("kind", 0)]
+            required = [one for one in found if one.get("required") and set(one["required"]) <= set(written)]
+            return of_kind or required or found
+        return found
+
+    nodes, written = members(_schema(), data), data
+    for part in key:
+        written = written[part] if isinstance(written, dict | list) else None
+        steps = []
+        for node in nodes:
+            patterns = node.get("patternProperties", {}).values()
+            step = node.get("properties", {}).get(part) or next(iter(patterns), None) or node.get("additionalProperties") or node.get("items")
+            if isinstance(step, dict):
+                steps.extend(members(step, written))
+        nodes = steps
+    return [name for node in nodes for name in node.get("properties", {})]
+
+
+def resolved_yaml(document: Document) -> str:
+    """The document with ``extends`` and overrides applied, as YAML that loads again."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False
+    stream = StringIO()
+    yaml.dump(document.data, stream)
+    return stream.getvalue()
