@@ -5,13 +5,12 @@ The profiler writes it, the simulator reads it, both through these models. A `me
 """
 
 import math
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError, Problem
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -97,6 +96,15 @@ class Fit(_Part):
         traffic = bytes_moved / self.bytes_per_s if self.bytes_per_s else 0.0
         return self.overhead_s + max(compute, traffic)
 
+    def scaled(self, factor: float) -> Self:
+        """A copy that takes `factor` times as long for everything."""
+        rates = {
+            "overhead_s": self.overhead_s * factor,
+            "flops_per_s": self.flops_per_s / factor if self.flops_per_s else None,
+            "bytes_per_s": self.bytes_per_s / factor if self.bytes_per_s else None,
+        }
+        return self.model_copy(update=rates)
+
     def bytes_seconds(self, bytes_moved: float) -> float:
         """Seconds to move this many bytes."""
         if self.bytes_per_s is None:
@@ -135,6 +143,11 @@ class Calibration(_Part):
         """Log standard deviation of a prediction of this family, from its 95 % error."""
         return math.log1p(self.fit(family).error_p95) / 1.96
 
+    def scaled(self, factors: Mapping[str, float]) -> Self:
+        """A copy in which each family named takes `factors` times as long: the calibration as it may truly be."""
+        fits = {name: fit.scaled(factors.get(name, 1.0)) for name, fit in self.fits.items()}
+        return self.model_copy(update={"fits": fits})
+
 
 def load_calibration(path: Path) -> Calibration:
     """Read and check one calibration file; InputError for anything that is not one."""
@@ -150,21 +163,11 @@ def load_calibration(path: Path) -> Calibration:
         return Calibration.model_validate_json(text)
     except ValidationError as error:
         problems = [
-            Problem(f"{item['msg']}; not a usable calibration, write one with 'leadtime profile'", where, ".".join(map(str, item["loc"])))
+            Problem(
+                f"{item['msg']}; not a usable calibration, write one with 'leadtime profile'",
+                where,
+                ".".join(map(str, item["loc"])),
+            )
             for item in error.errors()[:5]
         ]
         raise InputError(problems) from None
-
-
-def shipped_calibrations() -> dict[str, Path]:
-    """Device id to file, for every calibration shipped with the package."""
-    folder = Path(str(resources.files("sim.cost") / "calibrations"))
-    return {path.stem: path for path in sorted(folder.glob("*.json"))}
-
-
-def shipped_calibration(device_id: str) -> Calibration:
-    """The shipped calibration of this device; InputError with the nearest known name when there is none."""
-    shipped = shipped_calibrations()
-    if device_id not in shipped:
-        raise InputError.of(f"no calibration for GPU type {device_id!r}; {nearest(device_id, list(shipped))}; or profile it and set 'calibration'")
-    return load_calibration(shipped[device_id])

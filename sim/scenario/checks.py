@@ -25,7 +25,10 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
 def _horizon(scenario: Scenario) -> Iterator[Broken]:
     drawn = [name for name, work in scenario.workloads.items() if not isinstance(work, TraceWorkload)]
     if scenario.horizon is None and drawn:
-        yield ("horizon",), f"is missing, and workload {drawn[0]!r} has no end of its own; add one, as in 'horizon: 90 d'"
+        yield (
+            ("horizon",),
+            f"is missing, and workload {drawn[0]!r} has no end of its own; add one, as in 'horizon: 90 d'",
+        )
     if scenario.horizon is not None and scenario.warmup >= scenario.horizon:
         yield ("warmup",), "is not shorter than the horizon; nothing would be left to measure"
 

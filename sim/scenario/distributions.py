@@ -6,14 +6,15 @@ Specifications only; drawing from them is `sim.demand.sampling`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from annotated_types import GroupedMetadata
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from sim.scenario.units import parse_duration, parse_fraction, split_quantity, parse_count
+from sim.scenario.units import parse_count, parse_duration, parse_fraction, split_quantity
 
 Z95 = 1.6448536269514722
 
@@ -80,12 +81,8 @@ def _distribution_schema(example: str) -> WithJsonSchema:
     )
 
 
-DurationDistribution = Annotated[
-    Distribution, BeforeValidator(_distribution(parse_duration, "20 min")), _distribution_schema("20 min")
-]
-CountDistribution = Annotated[
-    Distribution, BeforeValidator(_distribution(parse_count, "300M")), _distribution_schema("300M")
-]
+DurationDistribution = Annotated[Distribution, BeforeValidator(_distribution(parse_duration, "20 min")), _distribution_schema("20 min")]
+CountDistribution = Annotated[Distribution, BeforeValidator(_distribution(parse_count, "300M")), _distribution_schema("300M")]
 
 
 def _mix(minimum: int, what: str) -> Callable[[object], Mix]:
@@ -106,20 +103,23 @@ def _mix(minimum: int, what: str) -> Callable[[object], Mix]:
         values = tuple(choice(key) for key in value)
         shares = tuple(parse_fraction(share) for share in value.values())
         if abs(sum(shares) - 1) > 1e-6:
-            raise PydanticCustomError(
-                "mix", "the shares add up to {total}; they must add up to 100%", {"total": f"{sum(shares):.4g}"}
-            )
+            raise PydanticCustomError("mix", "the shares add up to {total}; they must add up to 100%", {"total": f"{sum(shares):.4g}"})
         return Mix(values, tuple(share / sum(shares) for share in shares))
 
     return build
 
 
-def mix(minimum: int, what: str) -> Any:
-    """A whole number or ``{8: 70%, 16: 30%}``."""
-    return Annotated[
-        Mix,
-        BeforeValidator(_mix(minimum, what)),
-        WithJsonSchema(
-            {"anyOf": [{"type": "integer", "minimum": minimum}, {"type": "object"}], "description": f"{what}, or a mix"}
-        ),
-    ]
+@dataclass(frozen=True)
+class MixOf(GroupedMetadata):
+    """Marks a `Mix`, written as one whole number of at least `minimum` or as ``{8: 70%, 16: 30%}``."""
+
+    minimum: int
+    what: str
+
+    def __iter__(self) -> Iterator[object]:
+        yield BeforeValidator(_mix(self.minimum, self.what))
+        one = {"type": "integer", "minimum": self.minimum}
+        yield WithJsonSchema({"anyOf": [one, {"type": "object"}], "description": f"{self.what}, or a mix"})
+
+
+ONE = Mix((1,), (1.0,))

@@ -117,7 +117,9 @@ def _read(path: FilePath, shipped: dict[str, FilePath], chain: tuple[FilePath, .
     base_path = shipped.get(str(parent), path.parent / str(parent))
     if not base_path.exists():
         raise InputError.of(
-            f"found {parent!r}, which is neither a file beside it nor a shipped scenario", where=places[("extends",)], key="extends"
+            f"found {parent!r}, which is neither a file beside it nor a shipped scenario",
+            where=places[("extends",)],
+            key="extends",
         )
     base = _read(base_path, shipped, (*chain, path.resolve()))
     return Document(_merge(base.data, data), str(path), path.resolve().parent, base.places | places)
@@ -191,6 +193,7 @@ def _build(root: Node, where: str, start: Key, places: dict[Key, str]) -> Any:
             return mapping(node, key)
         if isinstance(node, SequenceNode):
             return [build(item, (*key, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
         return scalar(node)
 
     def mapping(node: MappingNode, key: Key) -> dict[Any, Any]:

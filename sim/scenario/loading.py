@@ -56,7 +56,7 @@ def scenario_schema() -> dict[str, Any]:
 
 
 def _problem(document: Document, item: ErrorDetails) -> Problem:
-    key = _written(document.data, item["loc"])
+    key = _written(item["loc"])
     place = document.place(key)
     kind, found = item["type"], item["input"]
     if kind == "extra_forbidden":
@@ -88,7 +88,7 @@ def _short(found: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _written(data: Any, loc: tuple[str | int, ...]) -> Key:
+def _written(loc: tuple[str | int, ...]) -> Key:
     """Pydantic's location without its union tags: the key as the user wrote it."""
     key: list[str | int] = []
     for part in loc:
@@ -102,6 +102,12 @@ def _written(data: Any, loc: tuple[str | int, ...]) -> Key:
 
 def _dotted(key: Key) -> str:
     return ".".join(map(str, key))
+
+
+def _step(holder: Any, part: str | int) -> Any:
+    if isinstance(holder, dict):
+        return holder.get(part)
+    return holder[part] if isinstance(holder, list) and isinstance(part, int) else None
 
 
 @cache
@@ -128,11 +134,13 @@ def _known(data: Any, key: Key) -> list[str]:
 
     nodes, written = members(_schema(), data), data
     for part in key:
-        written = written[part] if isinstance(written, dict | list) else None
+        written = _step(written, part)
         steps = []
         for node in nodes:
             patterns = node.get("patternProperties", {}).values()
-            step = node.get("properties", {}).get(part) or next(iter(patterns), None) or node.get("additionalProperties") or node.get("items")
+            step = (
+                node.get("properties", {}).get(part) or next(iter(patterns), None) or node.get("additionalProperties") or node.get("items")
+            )
             if isinstance(step, dict):
                 steps.extend(members(step, written))
         nodes = steps
@@ -142,7 +150,7 @@ def _known(data: Any, key: Key) -> list[str]:
 def resolved_yaml(document: Document) -> str:
     """The document with ``extends`` and overrides applied, as YAML that loads again."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
+    yaml.default_flow_style = None  # type: ignore[assignment]  # None means: lists of plain values on one line
     yaml.sort_base_mapping_type_on_output = False
     stream = StringIO()
     yaml.dump(document.data, stream)

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from sim.scenario.distributions import Distribution, DurationDistribution
 from sim.scenario.model import Name, Word
-from sim.scenario.units import Bandwidth, Duration, Fraction, PositiveDuration, Price, whole
+from sim.scenario.units import Bandwidth, Duration, Fraction, PositiveDuration, Price, Whole
 
 
 class OwnedOffer(Word):
@@ -46,8 +46,7 @@ Offer = Annotated[
     Discriminator(
         _offer,
         custom_error_type="offer",
-        custom_error_message="an offer is exactly one of owned, reserved, on-demand with its price, "
-        "as in {on-demand: 3.10 USD/GPU/h}",
+        custom_error_message="an offer is exactly one of owned, reserved, on-demand with its price, as in {on-demand: 3.10 USD/GPU/h}",
     ),
 ]
 
@@ -55,7 +54,7 @@ Offer = Annotated[
 class Delivery(Word):
     """Nodes that arrive `after` a lead time, counted from the start; a distribution, so that contracts can slip."""
 
-    nodes: whole(1, "the number of nodes delivered")
+    nodes: Annotated[int, Whole(1, "the number of nodes delivered")]
     after: DurationDistribution
 
 
@@ -70,8 +69,8 @@ class Pool(Word):
     """One provider's nodes of one GPU type in one region, with one network and one price."""
 
     gpu: str
-    nodes: whole(0, "the number of nodes")
-    gpus_per_node: whole(1, "the number of GPUs in a node") = 8
+    nodes: Annotated[int, Whole(0, "the number of nodes")]
+    gpus_per_node: Annotated[int, Whole(1, "the number of GPUs in a node")] = 8
     offer: Offer
     provisioning: DurationDistribution = Distribution("constant", 0.0)
     deliveries: tuple[Delivery, ...] = Field(default=(), strict=False)

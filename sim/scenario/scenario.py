@@ -7,7 +7,7 @@ from pydantic import Field
 from sim.scenario.model import Name, Path, Word
 from sim.scenario.policy import Policy
 from sim.scenario.providers import Pool, Provider
-from sim.scenario.units import Duration, PositiveDuration, whole
+from sim.scenario.units import Duration, PositiveDuration, Whole
 from sim.scenario.workloads import Workload
 
 
@@ -27,8 +27,8 @@ class Scenario(Word):
     name: Name
     horizon: PositiveDuration | None = None
     warmup: Duration = 0.0
-    seed: whole(0, "the seed") = 1
-    replications: whole(1, "the number of replications") = 5
+    seed: Annotated[int, Whole(0, "the seed")] = 1
+    replications: Annotated[int, Whole(1, "the number of replications")] = 5
     calibration: Path | dict[str, Path] | None = None
     workloads: Annotated[dict[Name, Workload], Field(min_length=1)]
     providers: Annotated[dict[Name, Provider], Field(min_length=1)]

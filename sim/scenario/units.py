@@ -7,9 +7,11 @@ parser in front. A bare number where a unit is needed is refused with the units 
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
+from annotated_types import GroupedMetadata
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -43,9 +45,7 @@ def split_quantity(value: object) -> tuple[float, str] | None:
     return (float(match[1].replace("_", "")), match[2]) if match else None
 
 
-def _quantity(
-    what: str, units: Mapping[str, float], example: str, *, minimum: float = 0.0, zero: bool = True
-) -> Callable[[object], float]:
+def _quantity(what: str, units: Mapping[str, float], example: str, *, minimum: float = 0.0, zero: bool = True) -> Callable[[object], float]:
     names = ", ".join(unit for unit in units if unit)
 
     def parse(value: object) -> float:
@@ -80,9 +80,7 @@ parse_positive_duration = _quantity("a duration", TIME_UNITS, "90 d", zero=False
 
 Duration = Annotated[float, BeforeValidator(parse_duration), _schema("duration, in seconds inside", "90 min")]
 PositiveDuration = Annotated[float, BeforeValidator(parse_positive_duration), _schema("duration above 0", "90 d")]
-Rate = Annotated[
-    float, BeforeValidator(_quantity("a rate", RATE_UNITS, "40/d", zero=False)), _schema("events per time", "40/d")
-]
+Rate = Annotated[float, BeforeValidator(_quantity("a rate", RATE_UNITS, "40/d", zero=False)), _schema("events per time", "40/d")]
 Bytes = Annotated[float, BeforeValidator(_quantity("a size", BYTE_UNITS, "80 GB", zero=False)), _schema("bytes", "80 GB")]
 Bandwidth = Annotated[
     float,
@@ -90,7 +88,9 @@ Bandwidth = Annotated[
     _schema("bytes per second", "450 GB/s"),
 ]
 Price = Annotated[
-    float, BeforeValidator(_quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")), _schema("USD per GPU-hour", "2.49 USD/GPU/h")
+    float,
+    BeforeValidator(_quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")),
+    _schema("USD per GPU-hour", "2.49 USD/GPU/h"),
 ]
 parse_count = _quantity("a count", COUNT_UNITS, "64B", zero=False)
 Count = Annotated[
@@ -107,9 +107,7 @@ def parse_fraction(value: object) -> float:
         fraction = parts[0] / 100 if parts[1] == "%" else parts[0]
         if 0 <= fraction <= 1:
             return fraction
-    raise PydanticCustomError(
-        "fraction", "found {found}; a share lies between 0% and 100%, as in '70%'", {"found": repr(value)}
-    )
+    raise PydanticCustomError("fraction", "found {found}; a share lies between 0% and 100%, as in '70%'", {"found": repr(value)})
 
 
 Fraction = Annotated[
@@ -147,13 +145,16 @@ def _parse_whole(minimum: int, what: str) -> Callable[[object], int]:
     return parse
 
 
-def whole(minimum: int, what: str) -> Any:
-    """An int type of at least ``minimum`` whose error names ``what``."""
-    return Annotated[
-        int,
-        BeforeValidator(_parse_whole(minimum, what)),
-        WithJsonSchema({"type": "integer", "minimum": minimum, "description": what}),
-    ]
+@dataclass(frozen=True)
+class Whole(GroupedMetadata):
+    """Marks an int as a whole number of at least `minimum`, whose error names `what`."""
+
+    minimum: int
+    what: str
+
+    def __iter__(self) -> Iterator[object]:
+        yield BeforeValidator(_parse_whole(self.minimum, self.what))
+        yield WithJsonSchema({"type": "integer", "minimum": self.minimum, "description": self.what})
 
 
 def format_duration(seconds: float) -> str:

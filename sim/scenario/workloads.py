@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from sim.scenario.distributions import CountDistribution, Mix, mix
+from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
 from sim.scenario.model import Name, Path, Word
-from sim.scenario.units import Duration, Growth, PositiveDuration, Rate, whole
+from sim.scenario.units import Duration, Growth, PositiveDuration, Rate, Whole
 
 Precision = Literal["fp32", "bf16", "int8-mixed"]
 MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
+MergeSource = Literal["storage", "host", "device"]
 Profile = Literal["flat", "office-hours", "diurnal"]
 
 
@@ -19,7 +20,7 @@ class Arrivals(Word):
     rate: Rate
     profile: Profile = "flat"
     growth: Growth = 0.0
-    batch: whole(1, "jobs that arrive together") = 1
+    batch: Annotated[int, Whole(1, "jobs that arrive together")] = 1
 
 
 class WaitTarget(Word):
@@ -37,21 +38,21 @@ class Target(Word):
 
 
 class _Workload(Word):
-    priority: whole(-1000, "a priority (higher goes first)") = 0
+    priority: Annotated[int, Whole(-1000, "a priority (higher goes first)")] = 0
     tenant: Name | None = None
     target: Target | None = None
 
 
 class MergeWorkload(_Workload):
-    """Merges of `experts` fine-tuned copies of `model`, read from storage and written back tensor by tensor."""
+    """Merges of `experts` fine-tuned copies of `model`; `source` is where they lie and where the result goes back to."""
 
     kind: Literal["merge"]
     model: str
     arrivals: Arrivals
     method: MergeMethod = "linear"
-    experts: mix(2, "the number of experts") = Mix((2,), (1.0,))
-    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
-    source: Literal["storage", "memory"] = "storage"
+    experts: Annotated[Mix, MixOf(2, "the number of experts")] = Mix((2,), (1.0,))
+    gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
+    source: MergeSource = "storage"
 
 
 class TrainingWorkload(_Workload):
@@ -62,22 +63,23 @@ class TrainingWorkload(_Workload):
     arrivals: Arrivals
     tokens: CountDistribution
     precision: Precision = "bf16"
-    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
-    sequence: whole(16, "the sequence length in tokens") = 4096
-    tokens_per_gpu: whole(16, "tokens a GPU sees between two optimiser steps") = 16384
+    gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
+    sequence: Annotated[int, Whole(16, "the sequence length in tokens")] = 4096
+    tokens_per_gpu: Annotated[int, Whole(16, "tokens a GPU sees between two optimiser steps")] = 16384
     checkpoint: PositiveDuration | None = None
 
 
 class EvaluationWorkload(_Workload):
-    """Scoring `tokens` tokens a job by forward passes of `model`: batch evaluation, labelling, embedding."""
+    """Scoring `tokens` tokens (and `images`, for a model that sees) a job by forward passes: batch evaluation, labelling, embedding."""
 
     kind: Literal["evaluation"]
     model: str
     arrivals: Arrivals
     tokens: CountDistribution
+    images: CountDistribution | None = None
     precision: Precision = "bf16"
-    gpus: mix(1, "the number of GPUs") = Mix((1,), (1.0,))
-    sequence: whole(16, "the sequence length in tokens") = 4096
+    gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
+    sequence: Annotated[int, Whole(16, "the sequence length in tokens")] = 4096
 
 
 class TraceWorkload(_Workload):

@@ -1,0 +1,106 @@
+"""Devices nobody here has measured: published peaks, stated efficiencies, and an error wide enough to say so.
+
+A peak is a promise; a kernel keeps part of it. The efficiencies below are assumptions, the same for every device, and stand
+in one place. Everything that rests on such a calibration is marked `extrapolated`, and its spread enters every interval.
+"""
+
+from dataclasses import dataclass
+
+from sim.cost.calibration import Calibration, Device, Fit, Software
+
+MATMUL_EFFICIENCY = 0.72
+"""Share of the dense peak that a large square product reaches (cuBLAS bf16 on an H100: 0.65 to 0.8)."""
+INT8_EFFICIENCY = 0.60
+"""INT8 reaches a smaller share: 479 of 838 dense TOPS on an RTX 5090 held to 400 W is 0.57 (gau-nernst/quantized-training)."""
+MEMORY_EFFICIENCY = 0.85
+"""Share of the memory's peak bandwidth that a long copy reaches."""
+HALF_SIZE = 96.0
+"""Rows, columns or depth at which a product runs at half its rate: most of a 128-wide tile is then empty."""
+LAUNCH_S = 5e-6
+"""A kernel launch."""
+STORAGE_READ, STORAGE_WRITE = 6e9, 3e9
+"""Bytes/s of a node's NVMe storage: assumption, of the order of one PCIe 4.0 drive."""
+ERROR_MEDIAN, ERROR_P95 = 0.3, 0.9
+"""Stated uncertainty of all of the above, as relative error. Wide because published steps of Llama 3 8B on H100s take 1.3 to 1.9 times what
+these figures say (tests/cost/test_published.py prints them)."""
+
+
+@dataclass(frozen=True)
+class Datasheet:
+    """Dense peaks in FLOP/s, bandwidths in bytes/s and one direction; `source` is where the vendor says so."""
+
+    id: str
+    name: str
+    memory_bytes: float
+    fp32: float
+    bf16: float
+    int8: float
+    memory_bandwidth: float
+    host_bandwidth: float
+    intra_node: float
+    inter_node: float
+    power_w: float
+    compute_capability: str
+    source: str
+
+
+DATASHEETS = {
+    sheet.id: sheet
+    for sheet in (
+        Datasheet(
+            "h100-sxm", "NVIDIA H100 SXM5 80GB", 80e9, 67e12, 989.4e12, 1978.9e12, 3.35e12, 64e9, 450e9, 50e9, 700, "9.0",
+            "NVIDIA H100 datasheet (dense); NVLink 4; one 400 Gb/s port a GPU as in DGX H100",
+        ),
+        Datasheet(
+            "h200-sxm", "NVIDIA H200 SXM 141GB", 141e9, 67e12, 989.4e12, 1978.9e12, 4.8e12, 64e9, 450e9, 50e9, 700, "9.0",
+            "NVIDIA H200 datasheet (dense); NVLink 4; one 400 Gb/s port a GPU as in DGX H200",
+        ),
+        Datasheet(
+            "a100-sxm-80gb", "NVIDIA A100 SXM4 80GB", 80e9, 19.5e12, 312e12, 624e12, 2.039e12, 32e9, 300e9, 25e9, 400, "8.0",
+            "NVIDIA A100 datasheet (dense); NVLink 3; one 200 Gb/s port a GPU as in DGX A100",
+        ),
+        Datasheet(
+            "rtx-4090", "NVIDIA GeForce RTX 4090", 24e9, 82.6e12, 165.2e12, 660.6e12, 1.008e12, 32e9, 32e9, 3.125e9, 450, "8.9",
+            "NVIDIA Ada architecture whitepaper (dense, fp32 accumulation); PCIe 4.0 x16; assumption: 25 Gb/s Ethernet a GPU",
+        ),
+    )
+}  # fmt: skip
+
+
+def datasheet_calibration(sheet: Datasheet) -> Calibration:
+    """The calibration that a datasheet and the stated efficiencies imply."""
+
+    def fit(family: str, *, flops: float | None = None, bandwidth: float | None = None, half: float = 0.0) -> Fit:
+        return Fit(
+            family=family, overhead_s=LAUNCH_S, flops_per_s=flops, bytes_per_s=bandwidth,
+            half_m=half, half_n=half, half_k=half, error_median=ERROR_MEDIAN, error_p95=ERROR_P95,
+        )  # fmt: skip
+
+    memory = sheet.memory_bandwidth * MEMORY_EFFICIENCY
+    fits = (
+        fit("matmul-fp32", flops=sheet.fp32 * MATMUL_EFFICIENCY, bandwidth=memory, half=HALF_SIZE),
+        fit("matmul-bf16", flops=sheet.bf16 * MATMUL_EFFICIENCY, bandwidth=memory, half=HALF_SIZE),
+        fit("matmul-int8", flops=sheet.int8 * INT8_EFFICIENCY, bandwidth=memory, half=HALF_SIZE),
+        fit("memory-copy", bandwidth=memory),
+        fit("merge-linear", bandwidth=memory),
+        fit("host-copy", bandwidth=sheet.host_bandwidth * MEMORY_EFFICIENCY),
+        fit("disk-read", bandwidth=STORAGE_READ),
+        fit("disk-write", bandwidth=STORAGE_WRITE),
+    )
+    return Calibration(
+        source="datasheet",
+        completeness="datasheet",
+        date="2026-11-23",
+        device=Device(
+            id=sheet.id, name=sheet.name, vendor="NVIDIA", kind="gpu", memory_bytes=sheet.memory_bytes,
+            compute_capability=sheet.compute_capability, power_limit_w=sheet.power_w,
+            intra_node_bytes_per_s=sheet.intra_node, inter_node_bytes_per_s=sheet.inter_node,
+        ),
+        software=Software(profiler="datasheet"),
+        fits={one.family: one for one in fits},
+        notes=(
+            f"peaks: {sheet.source}",
+            f"assumed: {MATMUL_EFFICIENCY:.0%} of the matmul peak, {INT8_EFFICIENCY:.0%} of INT8's, {MEMORY_EFFICIENCY:.0%} of memory's, "
+            f"half rate at {HALF_SIZE:g}, storage {STORAGE_READ / 1e9:g} GB/s read and {STORAGE_WRITE / 1e9:g} GB/s write",
+        ),
+    )  # fmt: skip

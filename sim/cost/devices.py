@@ -1,0 +1,49 @@
+"""The one place that knows which calibration stands for a GPU type: the user's file, a shipped measurement, or a datasheet."""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from sim.cost.calibration import Calibration, load_calibration
+from sim.cost.datasheets import DATASHEETS, datasheet_calibration
+from sim.scenario.checks import nearest
+from sim.scenario.errors import InputError
+
+Chosen = str | Mapping[str, str] | None
+"""A scenario's `calibration`: one file for every GPU type, files by GPU type, or nothing."""
+
+
+def measured_calibrations() -> dict[str, Path]:
+    """Device id to file, for every measured calibration shipped with the package."""
+    folder = Path(str(resources.files("sim.cost") / "calibrations"))
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def known_devices() -> list[str]:
+    return sorted({*measured_calibrations(), *DATASHEETS})
+
+
+def shipped_calibration(device: str) -> Calibration:
+    """What is shipped for this GPU type, measured where it was; InputError with the nearest known name."""
+    measured = measured_calibrations()
+    if device in measured:
+        return load_calibration(measured[device])
+    if device in DATASHEETS:
+        return datasheet_calibration(DATASHEETS[device])
+    raise InputError.of(
+        f"found GPU type {device!r}, for which no calibration is shipped; {nearest(device, known_devices())}; "
+        "or profile it and name the file under 'calibration'"
+    )
+
+
+def calibrations_for(gpu_types: Iterable[str], chosen: Chosen) -> dict[str, Calibration]:
+    """The calibration of each GPU type. One chosen file stands for all of them: the plan then rests on that device."""
+    if isinstance(chosen, str):
+        calibration = load_calibration(Path(chosen))
+        return dict.fromkeys(gpu_types, calibration)
+    files = chosen or {}
+    types = tuple(gpu_types)
+    for named in files:
+        if named not in types:
+            raise InputError.of(f"found GPU type {named!r}, which no pool has; {nearest(named, list(types))}", key="calibration")
+    return {gpu: load_calibration(Path(files[gpu])) if gpu in files else shipped_calibration(gpu) for gpu in types}

@@ -1,0 +1,96 @@
+"""From a workload to seconds on each node type: the one door through which demand asks what work costs.
+
+A `CostTable` is built once for a scenario and a set of calibrations; every question is answered from a few distinct evaluations (a choice
+of GPUs or experts on a node type), so that a hundred thousand jobs cost no more than a hundred.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sim.cost.calibration import Calibration
+from sim.cost.collectives import NodeType
+from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_fits
+from sim.cost.merge import merge_cost, merge_fits
+from sim.cost.models import model_shape
+from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost
+from sim.scenario.providers import Pool
+from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload
+
+
+def node_type(pool: Pool, calibration: Calibration | None) -> NodeType:
+    """The node type of a pool; its network where given, else the device's own."""
+    device = calibration.device if calibration else None
+    return NodeType(
+        pool.gpu,
+        pool.gpus_per_node,
+        pool.network.intra_node or (device.intra_node_bytes_per_s if device else None),
+        pool.network.inter_node or (device.inter_node_bytes_per_s if device else None),
+    )
+
+
+@dataclass
+class CostTable:
+    """Costs of work on `node_types`; infinity where it does not fit."""
+
+    node_types: tuple[NodeType, ...]
+    calibrations: Mapping[str, Calibration]
+    _steps: dict[tuple[TrainingJob, NodeType], float] = field(default_factory=dict, repr=False)
+
+    def merge_seconds(self, work: MergeWorkload, experts: int, gpus: int, on: NodeType) -> float:
+        """Seconds of one merge."""
+        shape, calibration = model_shape(work.model), self.calibrations[on.gpu]
+        if not merge_fits(shape, work.method, experts, gpus, work.source, calibration):
+            return math.inf
+        return merge_cost(shape, work.method, experts, gpus, work.source, calibration, on).seconds
+
+    def training_seconds_per_token(self, work: TrainingWorkload, gpus: int, on: NodeType) -> float:
+        """Wall seconds a token of the whole job takes, stops to write checkpoints included."""
+        job = training_job(work, gpus)
+        if (job, on) not in self._steps:
+            cost = step_cost(job, self.calibrations[on.gpu], on)
+            self._steps[job, on] = cost.seconds if cost else math.inf
+        per_token = self._steps[job, on] / (work.tokens_per_gpu * gpus)
+        if work.checkpoint is None:
+            return per_token
+        state = job.shape.parameters * (WEIGHT_BYTES + OPTIMISER_BYTES)
+        stop = self.calibrations[on.gpu].fit("disk-write").bytes_seconds(state / on.nodes(gpus))
+        return per_token * (1 + stop / work.checkpoint)
+
+    def evaluation_seconds(self, work: EvaluationWorkload, gpus: int, on: NodeType) -> EvaluationCost:
+        """Wall seconds a token and an image take with the work shared out over `gpus` replicas (or shards, where one cannot hold it)."""
+        shape, calibration = model_shape(work.model), self.calibrations[on.gpu]
+        if not evaluation_fits(shape, work.precision, work.sequence, gpus, calibration.device.memory_bytes):
+            return EvaluationCost(math.inf, math.inf)
+        cost = evaluation_cost(shape, work.precision, work.sequence, calibration)
+        return EvaluationCost(cost.token_s / gpus, cost.image_s / gpus)
+
+
+def training_job(work: TrainingWorkload, gpus: int) -> TrainingJob:
+    return TrainingJob(model_shape(work.model), work.precision, gpus, work.sequence, work.tokens_per_gpu)
+
+
+def misfit(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, gpus: int, costs: CostTable) -> str:
+    """Why `work` runs on no node type with this many GPUs, and what would do."""
+    devices = {on.gpu: costs.calibrations[on.gpu].device for on in costs.node_types}
+    needs = []
+    for gpu, device in devices.items():
+        memory = device.memory_bytes
+        if isinstance(work, TrainingWorkload):
+            least = least_gpus(training_job(work, gpus), memory)
+        elif isinstance(work, EvaluationWorkload):
+            shape = model_shape(work.model)
+            least = next((g for g in range(1, 1025) if evaluation_fits(shape, work.precision, work.sequence, g, memory)), None)
+        else:
+            shape = model_shape(work.model)
+            least = next(
+                (
+                    g
+                    for g in range(1, 1025)
+                    if merge_fits(shape, work.method, max(work.experts.values), g, work.source, costs.calibrations[gpu])
+                ),
+                None,
+            )
+        memory_gb = f"{gpu} ({memory / 1e9:.0f} GB)"
+        needs.append(f"at least {least} GPUs of {memory_gb}" if least else f"more memory than any number of {memory_gb}")
+    return f"{work.model} does not fit {gpus} {'GPU' if gpus == 1 else 'GPUs'}; it needs {' or '.join(needs)}"

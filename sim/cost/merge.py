@@ -1,0 +1,64 @@
+"""What a merge costs: bytes through each tier it crosses, tensor by tensor, one tier after the other.
+
+k experts of P parameters at b bytes: a linear merge (α-weighted average) reads k and writes 1; SLERP, task arithmetic, TIES and DARE also
+read the base they differ from, so (k+2)·P·b (arXiv 2410.03617 describes the methods; the floors are counted, not published). Tiers: storage
+→ host → device → host → storage; the tiers are summed, as a plain loop over tensors runs them, with no overlap.
+"""
+
+from dataclasses import dataclass
+
+from sim.cost.calibration import Calibration
+from sim.cost.collectives import NodeType
+from sim.cost.models import ModelShape
+from sim.scenario.workloads import MergeMethod, MergeSource
+
+BYTES_PER_PARAMETER = 2
+"""Merged models are stored in bf16."""
+
+
+@dataclass(frozen=True)
+class MergeCost:
+    """Seconds by tier; `read_s` and `write_s` are storage, `host_s` the link between host and device."""
+
+    read_s: float
+    host_s: float
+    device_s: float
+    write_s: float
+
+    @property
+    def seconds(self) -> float:
+        return self.read_s + self.host_s + self.device_s + self.write_s
+
+
+def models_read(method: MergeMethod, experts: int) -> int:
+    """Models read: the experts, and the base where the method works on differences from it."""
+    return experts if method == "linear" else experts + 1
+
+
+def merge_cost(
+    shape: ModelShape,
+    method: MergeMethod,
+    experts: int,
+    gpus: int,
+    source: MergeSource,
+    calibration: Calibration,
+    node_type: NodeType,
+) -> MergeCost:
+    """Cost of one merge whose tensors are shared out over `gpus`; storage is shared by the GPUs of a node, links are a GPU's own."""
+    model = float(shape.parameters * BYTES_PER_PARAMETER)
+    read = models_read(method, experts) * model
+    stored = source == "storage"
+    nodes = node_type.nodes(gpus)
+    crosses_host = source != "device" and calibration.device.kind == "gpu"
+    return MergeCost(
+        read_s=calibration.fit("disk-read").bytes_seconds(read / nodes) if stored else 0.0,
+        host_s=calibration.fit("host-copy").bytes_seconds((read + model) / gpus) if crosses_host else 0.0,
+        device_s=calibration.fit("merge-linear").bytes_seconds((read + model) / gpus),
+        write_s=calibration.fit("disk-write").bytes_seconds(model / nodes) if stored else 0.0,
+    )
+
+
+def merge_fits(shape: ModelShape, method: MergeMethod, experts: int, gpus: int, source: MergeSource, calibration: Calibration) -> bool:
+    """Whether the merge fits: only one that starts and ends in device memory must hold every model there."""
+    held = (models_read(method, experts) + 1) * shape.parameters * BYTES_PER_PARAMETER
+    return source != "device" or held <= gpus * calibration.device.memory_bytes
