@@ -5,7 +5,7 @@ Whatever a job came from, the engine sees one row of plain numbers; rows are ord
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
 
+def cells(column: NDArray[Any]) -> "memoryview[Any]":
+    """The column for reading and writing one cell at a time, as plain Python numbers: four times as fast as indexing the array."""
+    return memoryview(column)  # type: ignore[arg-type]  # arrays are buffers; numpy says so in types from Python 3.12 on
+
+
 @dataclass(frozen=True)
 class JobTable:
-    """One row a job. `duration_s` has shape (GPU types, jobs); infinity where a job cannot run on that type.
+    """One row a job. `duration_s` has shape (node types, jobs); infinity where a job cannot run on that type.
 
     `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
     `workload` and `tenant` index the names.
@@ -50,7 +55,7 @@ class JobTable:
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
     ) -> Self:
-        """One workload's rows, sorted by arrival; a one-dimensional duration serves a single GPU type."""
+        """One workload's rows, sorted by arrival; a one-dimensional duration serves a single node type."""
         count = len(arrival_s)
         order = np.argsort(arrival_s, kind="stable")
         nothing = np.full(count, np.nan)

@@ -22,11 +22,11 @@ class Placement(Protocol):
 
     def release(self, gpus: int, place: Place) -> None: ...
 
-    def add_nodes(self, count: int) -> None: ...
-
-    def occupies(self, gpus: int) -> int:
-        """GPUs a gang of this size keeps from others."""
+    def fits(self, gpus: int) -> bool:
+        """Whether `take` would succeed now."""
         ...
+
+    def add_nodes(self, count: int) -> None: ...
 
 
 class PackedNodes:
@@ -41,9 +41,10 @@ class PackedNodes:
         self._mask = 0
         self.add_nodes(nodes)
 
-    def occupies(self, gpus: int) -> int:
-        size = self.gpus_per_node
-        return gpus if gpus <= size else -(-gpus // size) * size
+    def fits(self, gpus: int) -> bool:
+        if gpus <= self.gpus_per_node:
+            return bool(self._mask >> gpus)
+        return len(self._stacks[self.gpus_per_node]) * self.gpus_per_node >= gpus
 
     def add_nodes(self, count: int) -> None:
         full = self._stacks[self.gpus_per_node]
@@ -120,6 +121,15 @@ class PackedNodes:
         stack.append(node)
         self._mask |= 1 << to
 
+    def alone_on(self, node: int, gpus: int) -> bool:
+        """Whether a gang of `gpus` has this node to itself."""
+        return self._free_of[node] + gpus == self.gpus_per_node
+
+    def next_whole_node(self) -> int | None:
+        """The free node that would be taken next, or None."""
+        full = self._stacks[self.gpus_per_node]
+        return full[-1] if full else None
+
     def whole_node_free(self, node: int) -> bool:
         return self._free_of[node] == self.gpus_per_node
 
@@ -131,8 +141,8 @@ class SpreadGpus:
         self.gpus_per_node = gpus_per_node
         self.free = self.capacity = nodes * gpus_per_node
 
-    def occupies(self, gpus: int) -> int:
-        return gpus
+    def fits(self, gpus: int) -> bool:
+        return gpus <= self.free
 
     def add_nodes(self, count: int) -> None:
         self.free += count * self.gpus_per_node

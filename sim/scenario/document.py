@@ -7,7 +7,7 @@ and alias expansion are bounded before anything is built. ``extends`` and ``--se
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
@@ -34,6 +34,8 @@ class Document:
     file: str
     folder: FilePath
     places: dict[Key, str] = field(default_factory=dict)
+    question: str = ""
+    """The file's first comment line: what the scenario is there to answer."""
 
     def place(self, key: Key) -> str:
         """Where `key`, or the nearest thing around it, was written."""
@@ -41,8 +43,8 @@ class Document:
             key = key[:-1]
         return self.places.get(key, self.file)
 
-    def override(self, dotted: str, value: Any) -> Self:
-        """A copy with the key at ``a.b.c`` replaced; its place is then ``--set a.b.c``. None removes the key."""
+    def override(self, dotted: str, value: Any, *, place: str = SET) -> Self:
+        """A copy with the key at ``a.b.c`` replaced, whose errors then point at `place`. None removes the key."""
         key = _split(dotted)
         data = copy.deepcopy(self.data)
         holder: Any = data
@@ -53,16 +55,16 @@ class Document:
                 holder = holder[part]
             if not isinstance(holder, dict | list):
                 dotted_part = ".".join(map(str, key[: depth + 1]))
-                raise InputError.of(f"{dotted_part} is a single value, so it has no key {key[depth + 1]!r}", where=SET, key=dotted)
+                raise InputError.of(f"{dotted_part} is a single value, so it has no key {key[depth + 1]!r}", where=place, key=dotted)
         last: Any = key[-1]
         if isinstance(holder, list) and not (isinstance(last, int) and last < len(holder)):
-            raise InputError.of(f"found index {last!r}; the list has items 0 to {len(holder) - 1}", where=SET, key=dotted)
+            raise InputError.of(f"found index {last!r}; the list has items 0 to {len(holder) - 1}", where=place, key=dotted)
         if value is None and isinstance(holder, dict):
             holder.pop(last, None)
         else:
             holder[last] = copy.deepcopy(value)
         places = {path: place for path, place in self.places.items() if path[: len(key)] != key}
-        return type(self)(data, self.file, self.folder, places | {key: SET})
+        return replace(self, data=data, places=places | {key: place})
 
     def digest(self) -> str:
         """SHA-256 of the resolved data."""
@@ -113,7 +115,7 @@ def _read(path: FilePath, shipped: dict[str, FilePath], chain: tuple[FilePath, .
     _absolute(data, path.resolve().parent)
     parent = data.pop("extends", None)
     if parent is None:
-        return Document(data, str(path), path.resolve().parent, places)
+        return Document(data, str(path), path.resolve().parent, places, _question(text))
     base_path = shipped.get(str(parent), path.parent / str(parent))
     if not base_path.exists():
         raise InputError.of(
@@ -122,7 +124,12 @@ def _read(path: FilePath, shipped: dict[str, FilePath], chain: tuple[FilePath, .
             key="extends",
         )
     base = _read(base_path, shipped, (*chain, path.resolve()))
-    return Document(_merge(base.data, data), str(path), path.resolve().parent, base.places | places)
+    return Document(_merge(base.data, data), str(path), path.resolve().parent, base.places | places, _question(text) or base.question)
+
+
+def _question(text: str) -> str:
+    first = text.partition("\n")[0]
+    return first.lstrip("# ").strip() if first.startswith("#") else ""
 
 
 def _absolute(data: dict[str, Any], folder: FilePath) -> None:

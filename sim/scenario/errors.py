@@ -4,7 +4,7 @@ Every room raises `InputError` where the knowledge is; the command line prints i
 traceback, and exits with code 2. A problem says where, which key, what was found and what would do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
@@ -30,6 +30,12 @@ class InputError(Exception):
     @classmethod
     def of(cls, message: str, *, where: str = "", key: str = "") -> Self:
         return cls([Problem(message, where, key)])
+
+    def under(self, key: str) -> Self:
+        """The same problems, each found beneath `key`."""
+        return type(self)(
+            [replace(one, key=f"{key}.{one.key}" if one.key and not one.key.startswith(key) else one.key or key) for one in self.problems]
+        )
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[list[Problem]]]:
         return (type(self), (self.problems,))

@@ -150,8 +150,8 @@ def _known(data: Any, key: Key) -> list[str]:
 def resolved_yaml(document: Document) -> str:
     """The document with ``extends`` and overrides applied, as YAML that loads again."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None  # type: ignore[assignment]  # None means: lists of plain values on one line
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.default_flow_style = None  # lists of plain values on one line
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the stub knows only its first value
     stream = StringIO()
     yaml.dump(document.data, stream)
     return stream.getvalue()

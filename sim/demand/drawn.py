@@ -1,0 +1,70 @@
+"""Drawn workloads: how much work each job brings, and how long that takes on every node type."""
+
+import numpy as np
+
+from sim.cost.collectives import NodeType
+from sim.cost.durations import CostTable, misfit
+from sim.demand.arrivals import draw_arrivals
+from sim.demand.sampling import draw, draw_mix
+from sim.demand.streams import stream
+from sim.demand.table import Floats, Ints, JobTable
+from sim.scenario.errors import InputError
+from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload
+
+Drawn = MergeWorkload | TrainingWorkload | EvaluationWorkload
+
+
+def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s: float, costs: CostTable) -> JobTable:
+    """One workload's jobs up to the horizon; InputError (with the workload's key) where one fits no node type."""
+
+    def source(what: str) -> np.random.Generator:
+        return stream(seed, replication, "workload", name, what)
+
+    try:
+        arrival = draw_arrivals(work.arrivals, horizon_s, source("arrivals"))
+        gpus = draw_mix(work.gpus, len(arrival), source("gpus"))
+        if isinstance(work, MergeWorkload):
+            experts = draw_mix(work.experts, len(arrival), source("experts"))
+            durations = [_merges(work, experts, gpus, on, costs) for on in costs.node_types]
+        else:
+            tokens = draw(work.tokens, len(arrival), source("tokens"))
+            if isinstance(work, TrainingWorkload):
+                durations = [_training(work, tokens, gpus, on, costs) for on in costs.node_types]
+            else:
+                images = draw(work.images, len(arrival), source("images")) if work.images else np.zeros(len(arrival))
+                durations = [_evaluation(work, tokens, images, gpus, on, costs) for on in costs.node_types]
+    except InputError as error:
+        raise error.under(f"workloads.{name}") from None
+    table = np.array(durations).reshape(len(costs.node_types), len(arrival))
+    _refuse_misfits(name, work, gpus, table, costs)
+    return JobTable.build(arrival, gpus, table, priority=work.priority, workload=name, tenants=(work.tenant or name,))
+
+
+def _merges(work: MergeWorkload, experts: Ints, gpus: Ints, on: NodeType, costs: CostTable) -> Floats:
+    seconds = np.empty(len(gpus))
+    for count in work.experts.values:
+        for size in work.gpus.values:
+            seconds[(experts == count) & (gpus == size)] = costs.merge_seconds(work, count, size, on)
+    return seconds
+
+
+def _training(work: TrainingWorkload, tokens: Floats, gpus: Ints, on: NodeType, costs: CostTable) -> Floats:
+    per_token = np.empty(len(gpus))
+    for size in work.gpus.values:
+        per_token[gpus == size] = costs.training_seconds_per_token(work, size, on)
+    return per_token * tokens
+
+
+def _evaluation(work: EvaluationWorkload, tokens: Floats, images: Floats, gpus: Ints, on: NodeType, costs: CostTable) -> Floats:
+    seconds = np.empty(len(gpus))
+    for size in work.gpus.values:
+        cost, rows = costs.evaluation_seconds(work, size, on), gpus == size
+        seconds[rows] = cost.token_s * tokens[rows] + (cost.image_s * images[rows] if work.images else 0.0)
+    return seconds
+
+
+def _refuse_misfits(name: str, work: Drawn, gpus: Ints, durations: Floats, costs: CostTable) -> None:
+    nowhere = np.isinf(durations).all(axis=0)
+    if nowhere.any():
+        size = int(gpus[nowhere].min())
+        raise InputError.of(misfit(work, size, costs), key=f"workloads.{name}.gpus")

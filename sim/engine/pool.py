@@ -1,0 +1,163 @@
+"""A pool at work: it owns its queue, places gangs, and notes when each job starts and ends.
+
+Two events a job, its arrival and its completion; a completion is one small object whose callback frees the GPUs and starts what then
+fits. The queue is strict: while its head does not fit, nothing behind it starts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import simpy
+
+from sim.demand.table import JobTable, cells
+from sim.engine.clock import COMPLETION, Clock
+from sim.engine.leases import Leases
+from sim.engine.ordering import ORDERINGS
+from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
+from sim.engine.records import Records
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """What the engine must know of a pool: names, shape, and which row of the table's durations its nodes have.
+
+    `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
+    broker may know, by which contracts say they come.
+    """
+
+    provider: str
+    name: str
+    node_type: int
+    nodes: int
+    gpus_per_node: int
+    placement: str
+    keep_warm_s: float | None
+    draw_delay: Callable[[], float]
+    mean_delay_s: float
+    deliveries: tuple[tuple[float, int], ...] = ()
+    promised: tuple[float, ...] = ()
+
+    @property
+    def most_gpus(self) -> int:
+        """GPUs once every delivery has come."""
+        return self.gpus_per_node * (self.nodes + sum(nodes for _, nodes in self.deliveries))
+
+
+class Completion(simpy.Event):
+    """The end of one job."""
+
+    def __init__(self, callbacks: list[Callable[[simpy.Event], None]], job: int, place: Place) -> None:
+        self.callbacks = callbacks
+        self._ok = True
+        self.job = job
+        self.place = place
+
+
+class Pool:
+    """Nodes of one type and the jobs that wait for them."""
+
+    def __init__(self, index: int, plan: PoolPlan, order: str, jobs: JobTable, records: Records, clock: Clock) -> None:
+        self.plan = plan
+        self.clock = clock
+        self._index = index
+        self._records = records
+        self._gpus, self._duration = cells(jobs.gpus), cells(jobs.duration_s[plan.node_type])
+        self._start, self._end, self._pool = cells(records.start_s), cells(records.end_s), cells(records.pool)
+        self.placement: Placement
+        self._leases: Leases | None = None
+        if plan.placement == "spread":
+            self.placement = SpreadGpus(plan.nodes, plan.gpus_per_node)
+        else:
+            self.placement = nodes = PackedNodes(plan.nodes, plan.gpus_per_node)
+            if plan.keep_warm_s is not None:
+                self._leases = Leases(nodes, plan.keep_warm_s, plan.draw_delay)
+        self._queue = ORDERINGS[order](jobs)
+        self._callbacks: list[Callable[[simpy.Event], None]] = [self._complete]  # type: ignore[list-item]
+        # What a broker asks about, kept up to date: work waiting, and running gangs' GPUs and the sum of GPUs × end.
+        self._waiting_gpu_s = 0.0
+        self._busy = 0
+        self._busy_until = 0.0
+
+    def submit(self, job: int) -> None:
+        """Start a job now if it is first in line and fits, else queue it."""
+        queue = self._queue
+        if queue:
+            queue.push(job)
+            self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+            return
+        gpus = self._gpus[job]
+        place = self.placement.take(gpus)
+        if place is False:
+            queue.push(job)
+            self._waiting_gpu_s += gpus * self._duration[job]
+            return
+        self._begin(job, gpus, place)
+
+    def _begin(self, job: int, gpus: int, place: Place) -> None:
+        start = self.clock._now if self._leases is None else self._leases.start_of(place, gpus, self.clock._now)
+        end = start + self._duration[job]
+        self._start[job] = start
+        self._end[job] = end
+        self._pool[job] = self._index
+        self._busy += gpus
+        self._busy_until += gpus * end
+        self.clock.at(end, COMPLETION, Completion(self._callbacks, job, place))
+
+    def _complete(self, event: Completion) -> None:
+        job = event.job
+        gpus = self._gpus[job]
+        self.placement.release(gpus, event.place)
+        self._busy -= gpus
+        self._busy_until -= gpus * self._end[job]
+        if self._leases is not None:
+            self._leases.idle(event.place, self.clock._now)
+        if self._queue:
+            self.serve()
+
+    def serve(self) -> None:
+        """Start waiting jobs, in order, until the first that does not fit."""
+        queue, take, all_gpus = self._queue, self.placement.take, self._gpus
+        while queue:
+            job = queue.head()
+            gpus = all_gpus[job]
+            place = take(gpus)
+            if place is False:
+                return
+            queue.pop()
+            self._waiting_gpu_s -= gpus * self._duration[job]
+            self._begin(job, gpus, place)
+
+    def deliver(self, nodes: int) -> None:
+        """Add nodes now and let the queue have them."""
+        self.placement.add_nodes(nodes)
+        self._records.note_capacity(self._index, self.clock.now, self.placement.capacity)
+        self.serve()
+
+    def close(self) -> None:
+        """End the run: hand over the spans for which on-demand nodes are paid."""
+        if self._leases is not None:
+            self._leases.close()
+            self._records.note_leases(self._index, self._leases.from_s, self._leases.to_s)
+
+    def can_run(self, job: int) -> bool:
+        """Whether this pool could ever run the job."""
+        return bool(self._gpus[job] <= self.plan.most_gpus and self._duration[job] != float("inf"))
+
+    def expected_wait(self, job: int) -> float:
+        """Seconds the job would wait here, as a broker can know it: work ahead over capacity, and what a cold node takes to answer.
+
+        Exact for an empty pool; for a full one it is the fluid estimate, whose mean over M/M/c is the mean wait of those who wait.
+        """
+        now, gpus, placement = self.clock._now, self._gpus[job], self.placement
+        if gpus > placement.capacity:
+            return self._until_delivery(now) + self._waiting_gpu_s / self.plan.most_gpus
+        if not self._queue and placement.fits(gpus):
+            cold = self._leases is not None and self._leases.expects_delay(now)
+            return self.plan.mean_delay_s if cold else 0.0
+        left = self._busy_until / self._busy - now if self._busy else 0.0
+        return float((self._waiting_gpu_s + gpus * left) / placement.capacity)
+
+    def _until_delivery(self, now: float) -> float:
+        """Until the next promised delivery; one that is late by some time is expected to take as long again."""
+        ahead = [date - now for date in self.plan.promised if date > now]
+        return min(ahead, default=now - max(self.plan.promised, default=0.0))

@@ -1,0 +1,72 @@
+"""One replication: a job table and pool plans in, records out. The same inputs give the same bytes, on any machine, in any process."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import simpy
+
+from sim.demand.table import JobTable, cells
+from sim.engine.clock import ARRIVAL, SUPPLY, Clock
+from sim.engine.pool import Pool, PoolPlan
+from sim.engine.records import Records
+from sim.engine.routing import OnePool, PreferThenOverflow, Routing
+
+
+class _Arrivals(simpy.Event):
+    """The next arrival: one event that walks the table, scheduled anew for each instant at which jobs arrive."""
+
+    def __init__(self, jobs: JobTable, routing: Routing, clock: Clock) -> None:
+        super().__init__(clock)
+        self._ok = True
+        self._clock = clock
+        self._choose = routing.choose
+        self._times = cells(jobs.arrival_s)
+        self._next = 0
+        self._count = len(jobs)
+        self._again = [self._arrive]
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._next < self._count:
+            self.callbacks = self._again  # type: ignore[assignment]
+            self._clock.at(self._times[self._next], ARRIVAL, self)
+
+    def _arrive(self, _: simpy.Event) -> None:
+        job, times, choose = self._next, self._times, self._choose
+        now = times[job]
+        while job < self._count and times[job] == now:
+            choose(job).submit(job)
+            job += 1
+        self._next = job
+        self._schedule()
+
+
+def _deliveries(clock: Clock, pool: Pool, after_s: float, nodes: int) -> Generator[simpy.Event, Any, None]:
+    arrival = simpy.Event(clock)
+    arrival._ok, arrival._value = True, None
+    clock.at(after_s, SUPPLY, arrival)
+    yield arrival
+    pool.deliver(nodes)
+
+
+def simulate(
+    jobs: JobTable, plans: Sequence[PoolPlan], *, order: str = "fifo", preferred: Sequence[int] = (), overflow_s: float = 0.0
+) -> Records:
+    """Run every job of the table to its end.
+
+    `order` names the queue ordering; `preferred` lists pools by index, first choice first (all of them, as given, where it is empty), and a
+    job goes on to the next while the expected wait is over `overflow_s`. Every job must fit some pool (`unplaceable` tells).
+    """
+    clock, records = Clock(), Records.empty(len(jobs))
+    pools = [Pool(index, plan, order, jobs, records, clock) for index, plan in enumerate(plans)]
+    for index, pool in enumerate(pools):
+        records.note_capacity(index, 0.0, pool.placement.capacity)
+        for after_s, nodes in pool.plan.deliveries:
+            clock.process(_deliveries(clock, pool, after_s, nodes))
+    in_order = [pools[index] for index in preferred] or pools
+    routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
+    _Arrivals(jobs, routing, clock)
+    clock.run()
+    for pool in pools:
+        pool.close()
+    return records

@@ -1,0 +1,126 @@
+"""What a report shows, as rows of text: the terminal, the HTML page and the dashboard print the same tables."""
+
+from dataclasses import dataclass
+
+from sim.report.words import TITLES, value, with_interval
+from sim.results.summary import Summary
+from sim.scenario.units import format_duration
+from sim.study.comparison import Comparison
+
+HEADLINES = (
+    "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation", "backlog.end_gpu_hours",
+)  # fmt: skip
+PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table: its title, a heading a column, and cells of text."""
+
+    title: str
+    headings: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+
+def headline_rows(summary: Summary) -> Rows:
+    cells = [(TITLES[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
+    committed = summary.figure("cost.committed_beyond_usd")
+    if committed.mean:
+        cells.append((TITLES["cost.committed_beyond_usd"], with_interval("cost.committed_beyond_usd", committed)))
+    return Rows("Headlines", ("figure", _interval_heading(summary)), tuple(cells))
+
+
+def workload_rows(summary: Summary) -> Rows:
+    """Waits and costs by workload; with the waits a trace logged beside the simulated ones."""
+    names = list(summary.wait_curves)
+    logged = any(f"workload.{name}.logged_wait.mean" in summary.figures for name in names)
+    statistics = ["wait.mean", "wait.p50", "wait.p95", "wait.p99", "wait.max", "jct.p95"]
+    cells = []
+    for name in names:
+        cells.append(_row(summary, name, ["jobs", *statistics, "cost_usd"]))
+        if logged:
+            cells.append(
+                ("  as logged", "", *(value(one, summary.figure(f"workload.{name}.logged_{one}").mean) for one in statistics[:-1]), "", "")
+            )
+    headings = ("workload", "jobs", *(TITLES[name] for name in statistics), "cost of its use")
+    return Rows("By workload", headings, tuple(cells))
+
+
+def _row(summary: Summary, name: str, parts: list[str]) -> tuple[str, ...]:
+    figures = [f"workload.{name}.{part}" for part in parts]
+    return (name, *(value(figure, summary.figure(figure).mean) for figure in figures))
+
+
+def pool_rows(summary: Summary) -> Rows:
+    parts = ("jobs", "gpu_hours_used", "gpu_hours_paid", "utilisation", "cost_usd")
+    names = [
+        name.removeprefix("pool.").removesuffix(".jobs") for name in summary.figures if name.startswith("pool.") and name.endswith(".jobs")
+    ]
+    cells = tuple((name, *(value(part, summary.figure(f"pool.{name}.{part}").mean) for part in parts)) for name in names)
+    return Rows("By pool", ("pool", "jobs", "used", "paid", "utilisation", "cost"), cells)
+
+
+def tenant_rows(summary: Summary) -> Rows:
+    """Waits of a trace's tenants; no rows where it has one."""
+    names = [
+        name.removeprefix("tenant.").removesuffix(".jobs")
+        for name in summary.figures
+        if name.startswith("tenant.") and name.endswith(".jobs")
+    ]
+    parts = ("jobs", "wait.mean", "wait.p50", "wait.p95", "wait.max")
+    cells = tuple((name, *(value(part, summary.figure(f"tenant.{name}.{part}").mean) for part in parts)) for name in names)
+    return Rows("By tenant", ("tenant", *(TITLES[part] for part in parts)), cells)
+
+
+def target_rows(summary: Summary) -> Rows:
+    cells = tuple(
+        (verdict.workload, verdict.figure.rsplit(".", 1)[1], format_duration(verdict.limit_s), with_interval(verdict.figure, summary.figure(verdict.figure)), verdict.outcome)
+        for verdict in summary.verdicts
+    )  # fmt: skip
+    return Rows("Targets", ("workload", "statistic of wait", "at most", "simulated", "outcome"), cells)
+
+
+def plan_rows(comparison: Comparison) -> Rows:
+    """One row a plan: headline figures with intervals, the p95 wait of each workload, and targets met."""
+    first = comparison.plans[comparison.base]
+    workloads = tuple(f"workload.{name}.wait.p95" for name in first.wait_curves)
+    headings = (
+        "plan",
+        *(TITLES[name] for name in PLAN_HEADLINES),
+        *(f"{name.split('.')[1]}: p95 wait" for name in workloads),
+        "targets met",
+    )
+    cells = []
+    for plan, summary in comparison.plans.items():
+        met = sum(verdict.outcome == "met" for verdict in summary.verdicts)
+        of = f"{met} of {len(summary.verdicts)}" if summary.verdicts else "–"
+        cells.append((plan, *(with_interval(name, summary.figure(name)) for name in (*PLAN_HEADLINES, *workloads)), of))
+    return Rows("Plans", headings, tuple(cells))
+
+
+def difference_rows(comparison: Comparison) -> Rows:
+    """Each plan against the first, replication by replication."""
+    names = ("wait.mean", "wait.p95", "cost.usd")
+    cells = tuple(
+        (plan, *(with_interval(name, differences[name]) for name in names)) for plan, differences in comparison.differences.items()
+    )
+    return Rows(f"Difference from {comparison.base}, paired", ("plan", *(TITLES[name] for name in names)), cells)
+
+
+def _interval_heading(summary: Summary) -> str:
+    if summary.replications == 1:
+        return "a single run: no interval"
+    return f"mean of {summary.replications} replications (95 % interval)"
+
+
+def basis_lines(summary: Summary) -> list[str]:
+    """On what the figures rest, and what a reader must know before trusting them."""
+    lines = []
+    for basis in summary.bases:
+        mark = "EXTRAPOLATED from a datasheet" if basis.extrapolated else f"measured on {basis.date[:10]} ({basis.completeness})"
+        lines.append(f"{basis.gpu}: {basis.device}, {mark}; costs within ±{basis.error_p95:.0%} of measurements, 95 % of the time")
+    if not summary.bases:
+        lines.append("durations are the trace's own; no calibration was used")
+    for name, reasons in summary.unusable.items():
+        lines += [f"{name}: {count:,} rows not used: {reason}" for reason, count in reasons.items()]
+    return [*lines, *summary.notes]

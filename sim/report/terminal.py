@@ -1,0 +1,80 @@
+"""Results on a terminal, or on a pipe as plain text wide enough that nothing is cut."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.report.rows import (
+    Rows,
+    basis_lines,
+    difference_rows,
+    headline_rows,
+    plan_rows,
+    pool_rows,
+    target_rows,
+    tenant_rows,
+    workload_rows,
+)
+from sim.results.summary import Summary
+from sim.scenario.units import format_duration
+from sim.study.comparison import Comparison
+
+PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """Standard output; a pipe gets no colour and a fixed width."""
+    probe = Console(highlight=False)
+    return probe if probe.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
+def print_summary(out: Console, summary: Summary) -> None:
+    _print_head(out, summary)
+    for rows in (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary)):
+        _print_rows(out, rows)
+    _print_basis(out, summary)
+
+
+def print_comparison(out: Console, comparison: Comparison) -> None:
+    first = comparison.plans[comparison.base]
+    _print_head(out, first)
+    _print_rows(out, plan_rows(comparison), across=len(comparison.plans) + 1)
+    _print_rows(out, difference_rows(comparison))
+    _print_basis(out, first)
+
+
+def print_where(out: Console, folder: Path, report: Path) -> None:
+    out.print(f"\nRun folder: {folder}\nReport:     {report}", soft_wrap=True)
+
+
+def _print_head(out: Console, summary: Summary) -> None:
+    out.print(f"[bold]{summary.question or summary.scenario}[/bold]")
+    replications = f"{summary.replications} replication{'s' if summary.replications > 1 else ''}"
+    out.print(
+        f"{summary.scenario}: {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not measured, "
+        f"{replications}, seed {summary.seed}\n"
+    )
+
+
+def _print_basis(out: Console, summary: Summary) -> None:
+    out.print("[bold]What this rests on[/bold]")
+    for line in basis_lines(summary):
+        out.print(f"  {line}", soft_wrap=True)
+
+
+def _print_rows(out: Console, rows: Rows, *, across: int = 0) -> None:
+    """A table; with `across`, turned so that each row becomes a column (few plans, many figures)."""
+    if not rows.cells:
+        return
+    headings, cells = rows.headings, rows.cells
+    if across:
+        turned = list(zip(headings, *cells, strict=True))
+        headings, cells = turned[0], tuple(turned[1:])
+    table = Table(title=rows.title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in cells:
+        table.add_row(*row)
+    out.print(table)
+    out.print()

@@ -1,0 +1,74 @@
+"""Figures in words and units that a planner reads: one place decides how a duration, a price or a share is written."""
+
+import math
+
+from sim.results.statistics import Estimate
+from sim.scenario.units import format_duration
+
+TITLES = {
+    "wait.mean": "mean wait",
+    "wait.p50": "p50 wait",
+    "wait.p95": "p95 wait",
+    "wait.p99": "p99 wait",
+    "wait.max": "longest wait",
+    "jct.mean": "mean JCT",
+    "jct.p95": "p95 JCT",
+    "slowdown.mean": "mean slowdown",
+    "slowdown.p95": "p95 slowdown",
+    "cost.usd": "cost",
+    "cost.billed_usd": "billed in the horizon",
+    "cost.committed_beyond_usd": "committed beyond the horizon",
+    "cost.unused_usd": "paid and unused",
+    "cost.usd_per_useful_gpu_hour": "per useful GPU-hour",
+    "goodput": "goodput (used of paid)",
+    "utilisation": "utilisation (used of had)",
+    "backlog.end_gpu_hours": "backlog at the end",
+    "jobs": "jobs",
+}
+
+
+def title(figure: str) -> str:
+    """What a figure is called; parts of a plan are named first: ``finetune: p95 wait``."""
+    if figure in TITLES:
+        return TITLES[figure]
+    kind, _, rest = figure.partition(".")
+    name, _, statistic = rest.partition(".")
+    return f"{name}: {TITLES.get(statistic, statistic)}" if kind in ("workload", "tenant", "provider") else figure
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _usd(value: float) -> str:
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if size >= limit:
+            scale = {"B": 1e9, "M": 1e6, "k": 1e3}[suffix]
+            return f"{sign}${size / scale:.3g}{suffix}"
+    return f"{sign}${size:,.2f}" if size < 100 else f"{sign}${size:,.0f}"
+
+
+def value(figure: str, number: float | None) -> str:
+    """One number of this figure with its unit; a dash where there is none."""
+    if number is None or not math.isfinite(number):
+        return "–"
+    last = figure.rsplit(".", 2)
+    if "slowdown" in last:
+        return f"{number:.3g}×"
+    if {"wait", "jct", "logged_wait"} & set(last) or figure.endswith("_s"):
+        return format_duration(number)
+    if "usd" in last[-1]:
+        return _usd(number)
+    if last[-1] in ("goodput", "utilisation"):
+        return f"{number:.1%}"
+    return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
+
+
+def with_interval(figure: str, estimate: Estimate) -> str:
+    """``2.1 h (1.8 h – 2.4 h)``; the number alone where there is no interval or it has no width."""
+    text = value(figure, estimate.mean)
+    if estimate.low is None or estimate.high is None:
+        return text
+    low, high = value(figure, estimate.low), value(figure, estimate.high)
+    return text if low == high else f"{text} ({low} – {high})"

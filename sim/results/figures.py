@@ -1,0 +1,70 @@
+"""The figures of one replication: a flat mapping from dotted names to numbers, the vocabulary of summaries, comparisons and sweeps.
+
+``wait.p95`` is over all jobs; ``workload.NAME.…``, ``tenant.NAME.…``, ``provider.NAME.…`` and ``pool.PROVIDER.POOL.…`` are their parts.
+Costs are effective USD over the horizon.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.demand.table import JobTable
+from sim.engine.pool import PoolPlan
+from sim.engine.records import Records
+from sim.results.ledger import UNUSED, Line, committed_beyond_usd, paid_gpu_hours
+from sim.results.usage import capacity_gpu_s, used_gpu_s
+from sim.results.waits import wait_figures
+from sim.scenario.providers import Pool
+from sim.scenario.units import HOUR
+
+
+def replication_figures(
+    jobs: JobTable,
+    records: Records,
+    pools: Sequence[Pool],
+    plans: Sequence[PoolPlan],
+    lines: Sequence[Line],
+    warmup_s: float,
+    horizon_s: float,
+) -> dict[str, float]:
+    """Every figure of one replication; NaN where there was nothing to measure."""
+    figures = wait_figures(jobs, records, warmup_s)
+    used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
+    numbered = list(zip(range(len(pools)), pools, plans, strict=True))
+    paid = np.array([paid_gpu_hours(index, pool, plan, records, 0.0, horizon_s) for index, pool, plan in numbered])
+    had = np.array([capacity_gpu_s(records, index, 0.0, horizon_s) for index in range(len(plans))]) / HOUR
+    cost = sum(line.effective_usd for line in lines)
+    late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
+    run = records.end_s - records.start_s
+    figures |= {
+        "cost.usd": cost,
+        "cost.billed_usd": sum(line.billed_usd for line in lines),
+        "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
+        "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
+        "cost.usd_per_useful_gpu_hour": _ratio(cost, float(used.sum())),
+        "gpu_hours.used": float(used.sum()),
+        "gpu_hours.paid": float(paid.sum()),
+        "goodput": _ratio(float(used.sum()), float(paid.sum())),
+        "utilisation": _ratio(float(used.sum()), float(had.sum())),
+        "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
+        "backlog.end_jobs": float(late.sum()),
+        "makespan_s": float(records.end_s.max(initial=0.0)),
+    }
+    for index, name in enumerate(jobs.workloads):
+        figures[f"workload.{name}.gpu_hours"] = float(used[:, index].sum())
+        figures[f"workload.{name}.cost_usd"] = sum(line.effective_usd for line in lines if line.workload == name)
+    for index, plan in enumerate(plans):
+        prefix = f"pool.{plan.provider}.{plan.name}."
+        figures[f"{prefix}jobs"] = float((records.pool == index).sum())
+        figures[f"{prefix}gpu_hours_used"] = float(used[index].sum())
+        figures[f"{prefix}gpu_hours_paid"] = float(paid[index])
+        figures[f"{prefix}utilisation"] = _ratio(float(used[index].sum()), float(had[index]))
+        figures[f"{prefix}cost_usd"] = sum(line.effective_usd for line in lines if (line.provider, line.pool) == (plan.provider, plan.name))
+    for provider in dict.fromkeys(plan.provider for plan in plans):
+        figures[f"provider.{provider}.cost_usd"] = sum(line.effective_usd for line in lines if line.provider == provider)
+    return figures
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan

@@ -1,0 +1,99 @@
+"""What a run says: every figure with its interval, targets met or missed, costs, and on what it all rests. Written as ``summary.json``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sim.results.statistics import Estimate, estimate
+from sim.scenario.scenario import Scenario
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verdict(_Part):
+    """A target beside what came out: `met` or `missed` when the whole interval says so, else `unsure`."""
+
+    workload: str
+    figure: str
+    limit_s: float
+    outcome: Literal["met", "missed", "unsure"]
+
+
+class Basis(_Part):
+    """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of its families."""
+
+    gpu: str
+    device: str
+    source: str
+    completeness: str
+    date: str
+    sha256: str
+    error_p95: float
+
+    @property
+    def extrapolated(self) -> bool:
+        return self.source != "measured"
+
+
+class WaitCurve(_Part):
+    """Seconds waited at each quantile, averaged over replications."""
+
+    quantiles: tuple[float, ...]
+    wait_s: tuple[float, ...]
+
+
+class Summary(_Part):
+    """One plan's results over its replications."""
+
+    schema_version: Literal[1] = 1
+    leadtime_version: str
+    scenario: str
+    plan: str
+    question: str
+    seed: int
+    replications: int
+    horizon_s: float
+    warmup_s: float
+    scenario_sha256: str
+    bases: tuple[Basis, ...]
+    figures: dict[str, Estimate]
+    verdicts: tuple[Verdict, ...]
+    wait_curves: dict[str, WaitCurve]
+    unusable: dict[str, dict[str, int]]
+    notes: tuple[str, ...]
+
+    @property
+    def extrapolated(self) -> bool:
+        return any(basis.extrapolated for basis in self.bases)
+
+    def figure(self, name: str) -> Estimate:
+        """The named figure; an empty estimate where the run had nothing of that name."""
+        return self.figures.get(name, Estimate(mean=None, values=(None,) * self.replications))
+
+
+def join_figures(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Estimates over replications, by figure; none of them can be negative."""
+    names = dict.fromkeys(name for figures in replications for name in figures)
+    return {name: estimate([figures.get(name) for figures in replications], least=0.0) for name in names}
+
+
+def verdicts(scenario: Scenario, figures: Mapping[str, Estimate]) -> tuple[Verdict, ...]:
+    """Every target of the scenario against its figure."""
+    found = []
+    for name, work in scenario.workloads.items():
+        limits: dict[str, Any] = work.target.wait.model_dump(exclude_none=True) if work.target else {}
+        for statistic, limit in limits.items():
+            figure = f"workload.{name}.wait.{statistic}"
+            found.append(Verdict(workload=name, figure=figure, limit_s=limit, outcome=_outcome(figures[figure], limit)))
+    return tuple(found)
+
+
+def _outcome(figure: Estimate, limit: float) -> Literal["met", "missed", "unsure"]:
+    if figure.mean is None:
+        return "unsure"
+    low = figure.mean if figure.low is None else figure.low
+    high = figure.mean if figure.high is None else figure.high
+    return "met" if high <= limit else "missed" if low > limit else "unsure"

@@ -1,0 +1,64 @@
+"""The run folder's tables: jobs as they ran, the timeline, and billing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sim.demand.table import JobTable
+from sim.engine.pool import PoolPlan
+from sim.engine.records import Records
+from sim.results.ledger import Line
+from sim.results.usage import Timeline
+
+
+def pool_names(plans: Sequence[PoolPlan]) -> list[str]:
+    return [f"{plan.provider}.{plan.name}" for plan in plans]
+
+
+def _named(codes: NDArray[Any], names: Sequence[str]) -> "pd.Categorical[Any]":
+    return pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(names))
+
+
+def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> pd.DataFrame:
+    """One row a job, in order of arrival; times in seconds from the start."""
+    return pd.DataFrame(
+        {
+            "job": np.arange(len(jobs)),
+            "workload": _named(jobs.workload, jobs.workloads),
+            "tenant": _named(jobs.tenant, jobs.tenants),
+            "priority": jobs.priority,
+            "gpus": jobs.gpus,
+            "pool": _named(records.pool, pool_names(plans)),
+            "arrival_s": jobs.arrival_s,
+            "start_s": records.start_s,
+            "end_s": records.end_s,
+            "wait_s": records.start_s - jobs.arrival_s,
+            "logged_wait_s": jobs.logged_wait_s,
+        }
+    )
+
+
+def timeline_table(timeline: Timeline, plans: Sequence[PoolPlan], replication: int) -> pd.DataFrame:
+    """One row a pool and span: GPUs used, had and waited for, on average over the span."""
+    spans = len(timeline.time_s)
+    return pd.DataFrame(
+        {
+            "replication": replication,
+            "pool": pd.Categorical(np.repeat(pool_names(plans), spans)),
+            "time_s": np.tile(timeline.time_s, len(plans)),
+            "used_gpus": timeline.used.ravel(),
+            "capacity_gpus": timeline.capacity.ravel(),
+            "waiting_gpus": timeline.waiting.ravel(),
+            "waiting_jobs": timeline.waiting_jobs.ravel(),
+        }
+    )
+
+
+def billing_table(lines: Sequence[Line], replication: int) -> pd.DataFrame:
+    """One row a charge, under FOCUS column names."""
+    table = pd.DataFrame([line.focus() for line in lines])
+    table["x_Replication"] = replication
+    return table

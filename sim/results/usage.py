@@ -1,0 +1,73 @@
+"""GPU-seconds: had, used, and waited for, between any two times; everything here is an exact integral over the records."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from sim.demand.table import Floats, JobTable
+from sim.engine.records import Records
+
+
+def overlap_s(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> Floats:
+    """Seconds that each [start, end] spends inside [from, to]."""
+    return np.asarray(np.clip(np.minimum(end_s, to_s) - np.maximum(start_s, from_s), 0.0, None))
+
+
+def used_gpu_s(jobs: JobTable, records: Records, from_s: float, to_s: float, pools: int) -> Floats:
+    """GPU-seconds of running jobs by (pool, workload)."""
+    seconds = overlap_s(records.start_s, records.end_s, from_s, to_s) * jobs.gpus
+    cell = records.pool.astype(np.int64) * len(jobs.workloads) + jobs.workload
+    totals = np.bincount(cell, seconds, minlength=pools * len(jobs.workloads))
+    return np.asarray(totals, np.float64).reshape(pools, len(jobs.workloads))
+
+
+def capacity_gpu_s(records: Records, pool: int, from_s: float, to_s: float) -> float:
+    """GPU-seconds a pool had, from its capacity steps."""
+    steps = [(time, gpus) for which, time, gpus in records.capacity if which == pool]
+    ends = [*(time for time, _ in steps[1:]), np.inf]
+    return float(sum(gpus * max(0.0, min(end, to_s) - max(time, from_s)) for (time, gpus), end in zip(steps, ends, strict=True)))
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Averages over equal spans of time: `time_s` (spans) is each one's middle; the rest has shape (pools, spans), in GPUs."""
+
+    time_s: Floats
+    used: Floats
+    capacity: Floats
+    waiting: Floats
+    waiting_jobs: Floats
+
+
+def _mean_level(start_s: Floats, end_s: Floats, weight: Floats, edges: Floats) -> Floats:
+    """Mean over each span of Σ weight of the [start, end] that cover it: differences of an exact cumulative integral."""
+
+    def integral(points: Floats) -> Floats:
+        # ∫ up to e of the number (weighted) of points before it = Σ weight·(e − point)+
+        order = np.argsort(points)
+        ordered = points[order]
+        mass = np.concatenate([[0.0], np.cumsum(weight[order])])
+        moment = np.concatenate([[0.0], np.cumsum(weight[order] * ordered)])
+        before = np.searchsorted(ordered, edges)
+        return np.asarray(mass[before] * edges - moment[before])
+
+    level = np.diff(integral(start_s) - integral(end_s)) / np.diff(edges)
+    return np.asarray(np.maximum(level, 0.0))  # rounding may leave −1e-12
+
+
+def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spans: int = 240) -> Timeline:
+    """What was used, had and waited for over [0, horizon]."""
+    edges = np.linspace(0.0, horizon_s, spans + 1)
+    used, waiting, waiting_jobs = np.zeros((pools, spans)), np.zeros((pools, spans)), np.zeros((pools, spans))
+    capacity = np.zeros((pools, spans))
+    for pool in range(pools):
+        rows = records.pool == pool
+        gpus = jobs.gpus[rows].astype(np.float64)
+        arrival, start, end = jobs.arrival_s[rows], records.start_s[rows], records.end_s[rows]
+        used[pool] = _mean_level(start, end, gpus, edges)
+        waiting[pool] = _mean_level(arrival, start, gpus, edges)
+        waiting_jobs[pool] = _mean_level(arrival, start, np.ones(len(gpus)), edges)
+        had = [capacity_gpu_s(records, pool, float(low), float(high)) for low, high in pairwise(edges)]
+        capacity[pool] = np.array(had) / np.diff(edges)
+    return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs)

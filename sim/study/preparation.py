@@ -1,0 +1,94 @@
+"""What all replications of a plan share, worked out once: the validated scenario, its calibrations, node types and costs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.cost.calibration import Calibration
+from sim.cost.collectives import NodeType
+from sim.cost.devices import calibrations_for
+from sim.cost.durations import CostTable, node_type
+from sim.cost.models import model_shape
+from sim.demand.streams import stream
+from sim.scenario.document import Document
+from sim.scenario.errors import InputError, Problem
+from sim.scenario.loading import validate
+from sim.scenario.providers import Pool
+from sim.scenario.scenario import Scenario
+from sim.scenario.workloads import TraceWorkload
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A plan ready to run. `types` gives each pool's index into `node_types`, in the order of `pools`."""
+
+    document: Document
+    scenario: Scenario
+    calibrations: dict[str, Calibration]
+    node_types: tuple[NodeType, ...]
+    types: tuple[int, ...]
+
+    @cached_property
+    def pools(self) -> list[Pool]:
+        return list(self.scenario.pools().values())
+
+    def costs(self, replication: int) -> CostTable:
+        """Costs as they may truly be: each family of each device off by a factor drawn from its calibration's error."""
+        drawn = {}
+        for gpu, calibration in self.calibrations.items():
+            factors = {}
+            for family in calibration.fits:
+                rng = stream(self.scenario.seed, replication, "calibration", calibration.device.id, family)
+                factors[family] = float(np.exp(calibration.spread(family) * rng.standard_normal()))
+            drawn[gpu] = calibration.scaled(factors)
+        return CostTable(self.node_types, drawn)
+
+
+def prepare(document: Document) -> Preparation:
+    """Validate and price a document; InputError, with places, for whatever cannot be run."""
+    scenario = validate(document)
+    try:
+        return _prepare(document, scenario)
+    except InputError as error:
+        raise located(document, error) from None
+
+
+def located(document: Document, error: InputError) -> InputError:
+    """The error with the line of each problem's key, where it has a key and no place."""
+
+    def place(problem: Problem) -> Problem:
+        key = tuple(int(part) if part.isdigit() else part for part in problem.key.split("."))
+        where = problem.where or (document.place(key) if problem.key else document.file)
+        return Problem(problem.message, where, problem.key)
+
+    return InputError([place(problem) for problem in error.problems])
+
+
+def _prepare(document: Document, scenario: Scenario) -> Preparation:
+    drawn = [(name, work) for name, work in scenario.workloads.items() if not isinstance(work, TraceWorkload)]
+    calibrations: dict[str, Calibration] = {}
+    problems: list[Problem] = []
+    if drawn:
+        try:
+            calibrations = calibrations_for(scenario.gpu_types(), scenario.calibration)
+        except InputError as error:
+            problems += [Problem(one.message, one.where, one.key or _gpu_key(scenario, one.message)) for one in error.problems]
+        for name, work in drawn:
+            try:
+                model_shape(work.model)
+            except InputError as error:
+                problems += error.under(f"workloads.{name}.model").problems
+    if problems:
+        raise InputError(problems)
+    by_pool = [node_type(pool, calibrations.get(pool.gpu)) for pool in scenario.pools().values()]
+    distinct = tuple(dict.fromkeys(by_pool))
+    return Preparation(document, scenario, calibrations, distinct, tuple(distinct.index(one) for one in by_pool))
+
+
+def _gpu_key(scenario: Scenario, message: str) -> str:
+    """The key of the pool whose GPU type the message names."""
+    for (provider, name), pool in scenario.pools().items():
+        if repr(pool.gpu) in message:
+            return f"providers.{provider}.pools.{name}.gpu"
+    return "calibration"

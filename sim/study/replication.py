@@ -1,0 +1,74 @@
+"""One replication of a plan, from drawn jobs to figures and tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sim.demand.jobs import draw_jobs
+from sim.demand.table import Floats
+from sim.engine.simulation import simulate
+from sim.engine.supply import pool_plans, preferred_pools, refuse_unplaceable
+from sim.results.figures import replication_figures
+from sim.results.ledger import ledger
+from sim.results.tables import billing_table, jobs_table, timeline_table
+from sim.results.usage import timeline
+from sim.scenario.errors import InputError
+from sim.study.preparation import Preparation, located
+
+QUANTILES = np.concatenate([np.arange(0.0, 0.95, 0.05), np.arange(0.95, 1.0, 0.005), [0.999, 1.0]])
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What one replication said. `jobs` is kept for the first only: the others differ by chance alone."""
+
+    number: int
+    horizon_s: float
+    figures: dict[str, float]
+    wait_quantiles: dict[str, Floats]
+    timeline: pd.DataFrame
+    billing: pd.DataFrame
+    jobs: pd.DataFrame | None
+    unusable: Mapping[str, dict[str, int]]
+    notes: tuple[str, ...]
+
+
+def replicate(preparation: Preparation, number: int) -> Replication:
+    """Draw, simulate and measure replication `number`; InputError for work that cannot be placed."""
+    scenario = preparation.scenario
+    try:
+        demand = draw_jobs(scenario, preparation.costs(number), number)
+        plans = pool_plans(scenario, preparation.types, number)
+        refuse_unplaceable(demand.table, plans)
+    except InputError as error:
+        raise located(preparation.document, error) from None
+    table, horizon = demand.table, demand.horizon_s
+    routing = scenario.policy.routing
+    records = simulate(
+        table,
+        plans,
+        order=scenario.policy.queue.order,
+        preferred=preferred_pools(scenario),
+        overflow_s=routing.overflow_when.expected_wait,
+    )
+    lines = ledger(table, records, preparation.pools, plans, horizon)
+    measured = table.arrival_s >= scenario.warmup
+    wait = records.start_s - table.arrival_s
+    curves = {
+        name: np.quantile(wait[rows], QUANTILES)
+        for index, name in enumerate(table.workloads)
+        if (rows := measured & (table.workload == index)).any()
+    }
+    return Replication(
+        number=number,
+        horizon_s=horizon,
+        figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon),
+        wait_quantiles=curves,
+        timeline=timeline_table(timeline(table, records, horizon, len(plans)), plans, number),
+        billing=billing_table(lines, number),
+        jobs=jobs_table(table, records, plans) if number == 0 else None,
+        unusable=demand.unusable,
+        notes=demand.notes,
+    )

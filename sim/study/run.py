@@ -1,0 +1,130 @@
+"""Run a plan: all its replications, here or over worker processes, joined into one summary."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import sim
+from sim.results.run_folder import write_run
+from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts
+from sim.scenario.document import Document
+from sim.scenario.loading import resolved_yaml
+from sim.study.preparation import Preparation, prepare
+from sim.study.replication import QUANTILES, Replication, replicate
+
+WORTH_PROCESSES_S = 4.0
+"""Work left that makes starting worker processes (about a second each) pay."""
+
+Progress = Callable[[int, int], None]
+"""Called with replications done and in all."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished plan: its summary and the tables of the run folder."""
+
+    preparation: Preparation
+    summary: Summary
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def folder_name(self) -> str:
+        """``<scenario>-<short hash>``: the same for the same scenario, seed, calibrations and version."""
+        return f"{self.summary.scenario}-{_hash(self.preparation)[:8]}"
+
+    def write(self, folder: Path) -> None:
+        """Fill a folder from `sim.results.run_folder.written_folder`."""
+        write_run(folder, resolved_yaml(self.preparation.document), self.summary, self.tables, self.preparation.calibrations)
+
+
+def run_plan(document: Document, *, plan: str = "as written", workers: int | None = None, progress: Progress | None = None) -> Run:
+    """Run every replication of a document; the result does not depend on `workers`. InputError where it cannot be run."""
+    preparation = prepare(document)
+    done = []
+    for replication in _replications(preparation, workers):
+        done.append(replication)
+        if progress is not None:
+            progress(len(done), preparation.scenario.replications)
+    return Run(preparation, _summary(preparation, plan, done), _tables(done))
+
+
+def _replications(preparation: Preparation, workers: int | None) -> Iterator[Replication]:
+    """In order of their numbers. The first runs here: it finds what is wrong with the input, and tells how long one takes."""
+    began = time.perf_counter()
+    yield replicate(preparation, 0)
+    count = preparation.scenario.replications
+    left = range(1, count)
+    if workers is None:
+        workers = os.cpu_count() or 1 if (time.perf_counter() - began) * len(left) > WORTH_PROCESSES_S else 1
+    if workers == 1 or not left:
+        yield from (replicate(preparation, number) for number in left)
+        return
+    # Spawned, not forked: the dashboard has threads, and a forked child may inherit a lock that nobody will release.
+    with ProcessPoolExecutor(min(workers, len(left)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(replicate, [preparation] * len(left), left)
+
+
+def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Summary:
+    scenario = preparation.scenario
+    figures = join_figures([replication.figures for replication in done])
+    first = done[0]
+    curves = {
+        name: WaitCurve(
+            quantiles=tuple(QUANTILES.tolist()),
+            wait_s=tuple(np.mean([one.wait_quantiles[name] for one in done if name in one.wait_quantiles], axis=0).tolist()),
+        )
+        for name in first.wait_quantiles
+    }
+    return Summary(
+        leadtime_version=sim.__version__,
+        scenario=scenario.name,
+        plan=plan,
+        question=preparation.document.question,
+        seed=scenario.seed,
+        replications=len(done),
+        horizon_s=first.horizon_s,
+        warmup_s=scenario.warmup,
+        scenario_sha256=preparation.document.digest(),
+        bases=tuple(_bases(preparation)),
+        figures=figures,
+        verdicts=verdicts(scenario, figures),
+        wait_curves=curves,
+        unusable=dict(first.unusable),
+        notes=first.notes,
+    )
+
+
+def _bases(preparation: Preparation) -> Iterable[Basis]:
+    for gpu, calibration in preparation.calibrations.items():
+        yield Basis(
+            gpu=gpu,
+            device=calibration.device.name,
+            source=calibration.source,
+            completeness=calibration.completeness,
+            date=calibration.date,
+            sha256=hashlib.sha256(calibration.model_dump_json().encode()).hexdigest(),
+            error_p95=max(fit.error_p95 for fit in calibration.fits.values()),
+        )
+
+
+def _hash(preparation: Preparation) -> str:
+    parts = [sim.__version__, preparation.document.digest(), *(basis.sha256 for basis in _bases(preparation))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _tables(done: list[Replication]) -> dict[str, pd.DataFrame]:
+    jobs = done[0].jobs
+    assert jobs is not None
+    return {
+        "jobs": jobs,
+        "timeline": pd.concat([one.timeline for one in done], ignore_index=True),
+        "billing": pd.concat([one.billing for one in done], ignore_index=True),
+    }
