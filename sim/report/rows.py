@@ -1,5 +1,6 @@
 """What a report shows, as rows of text: the terminal, the HTML page and the dashboard print the same tables."""
 
+import re
 from dataclasses import dataclass
 
 from sim.report.words import TITLES, value, with_interval
@@ -8,7 +9,8 @@ from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 
 HEADLINES = (
-    "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation", "backlog.end_gpu_hours",
+    "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation",
+    "backlog.end_gpu_hours",
 )  # fmt: skip
 PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
 
@@ -51,22 +53,21 @@ def _row(summary: Summary, name: str, parts: list[str]) -> tuple[str, ...]:
     return (name, *(value(figure, summary.figure(figure).mean) for figure in figures))
 
 
+def _parts_of(summary: Summary, kind: str) -> list[str]:
+    """Names of the pools, tenants… that the summary has figures of."""
+    return [name.removeprefix(f"{kind}.").removesuffix(".jobs") for name in summary.figures if re.fullmatch(rf"{kind}\..*\.jobs", name)]
+
+
 def pool_rows(summary: Summary) -> Rows:
     parts = ("jobs", "gpu_hours_used", "gpu_hours_paid", "utilisation", "cost_usd")
-    names = [
-        name.removeprefix("pool.").removesuffix(".jobs") for name in summary.figures if name.startswith("pool.") and name.endswith(".jobs")
-    ]
+    names = _parts_of(summary, "pool")
     cells = tuple((name, *(value(part, summary.figure(f"pool.{name}.{part}").mean) for part in parts)) for name in names)
     return Rows("By pool", ("pool", "jobs", "used", "paid", "utilisation", "cost"), cells)
 
 
 def tenant_rows(summary: Summary) -> Rows:
     """Waits of a trace's tenants; no rows where it has one."""
-    names = [
-        name.removeprefix("tenant.").removesuffix(".jobs")
-        for name in summary.figures
-        if name.startswith("tenant.") and name.endswith(".jobs")
-    ]
+    names = _parts_of(summary, "tenant")
     parts = ("jobs", "wait.mean", "wait.p50", "wait.p95", "wait.max")
     cells = tuple((name, *(value(part, summary.figure(f"tenant.{name}.{part}").mean) for part in parts)) for name in names)
     return Rows("By tenant", ("tenant", *(TITLES[part] for part in parts)), cells)
@@ -74,9 +75,15 @@ def tenant_rows(summary: Summary) -> Rows:
 
 def target_rows(summary: Summary) -> Rows:
     cells = tuple(
-        (verdict.workload, verdict.figure.rsplit(".", 1)[1], format_duration(verdict.limit_s), with_interval(verdict.figure, summary.figure(verdict.figure)), verdict.outcome)
+        (
+            verdict.workload,
+            verdict.figure.rsplit(".", 1)[1],
+            format_duration(verdict.limit_s),
+            with_interval(verdict.figure, summary.figure(verdict.figure)),
+            verdict.outcome,
+        )
         for verdict in summary.verdicts
-    )  # fmt: skip
+    )
     return Rows("Targets", ("workload", "statistic of wait", "at most", "simulated", "outcome"), cells)
 
 

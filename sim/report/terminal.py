@@ -5,6 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from sim.cost.calibration import Calibration
+from sim.report.calibration_rows import anchor_rows, fit_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -78,3 +80,13 @@ def _print_rows(out: Console, rows: Rows, *, across: int = 0) -> None:
         table.add_row(*row)
     out.print(table)
     out.print()
+
+
+def print_calibration(out: Console, calibration: Calibration, path: Path) -> None:
+    """What was measured, how well it was fitted, and how to use it."""
+    out.print(f"[bold]{calibration.device.name}[/bold], {calibration.completeness} calibration of {calibration.date[:10]}\n")
+    _print_rows(out, fit_rows(calibration))
+    _print_rows(out, anchor_rows(calibration))
+    for note in calibration.notes:
+        out.print(f"  {note}", soft_wrap=True)
+    out.print(f"\nCalibration: {path}\nUse it:      leadtime run second-source --set calibration={path}", soft_wrap=True)

@@ -1,0 +1,209 @@
+"""The ``leadtime`` command: parse, call, print. Rooms are imported when their command is called, so that ``--help`` answers at once."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim import __version__
+from sim.scenario.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sim.scenario.document import Document
+
+WRONG_INPUT, MISSED_TARGET = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 a target was missed under ``--check``, 2 the input is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except InputError as error:
+        for problem in error.problems:
+            print(f"leadtime: {problem}", file=sys.stderr)
+        return WRONG_INPUT
+    except BrokenPipeError:  # the reader of a pipe had enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("leadtime: stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leadtime",
+        description="How long will AI work wait for compute, what will it cost, and what should change?",
+        epilog="SCENARIO is a YAML file or the name of a shipped scenario ('leadtime scenarios' lists them).",
+    )
+    parser.add_argument("--version", action="version", version=f"leadtime {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="simulate a scenario, or every plan it compares, and keep a report")
+    run.add_argument("scenario", metavar="SCENARIO")
+    run.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="replace a key, as in horizon='30 d'")
+    run.add_argument("--seed", type=_whole(0), metavar="N", help="of every random stream")
+    run.add_argument("--replications", type=_whole(1), metavar="N", help="independent repetitions, for the intervals")
+    run.add_argument("--workers", type=_whole(1), metavar="N", help="processes (default: as many as pay)")
+    run.add_argument("--out", type=Path, metavar="DIR", help="run folder to write (default: runs/<scenario>-<hash>)")
+    run.add_argument("--json", action="store_true", help="print the summary as one JSON document")
+    run.add_argument("--check", action="store_true", help="exit with 1 where a target was missed")
+    run.set_defaults(command=_run)
+
+    scenarios = commands.add_parser("scenarios", help="list the shipped scenarios and the questions they answer")
+    scenarios.set_defaults(command=_scenarios)
+    schema = commands.add_parser("schema", help="print the JSON Schema of a scenario file, for editors")
+    schema.set_defaults(command=_schema)
+
+    report = commands.add_parser("report", help="print a run folder's results and render its HTML report anew")
+    report.add_argument("folder", type=Path, metavar="RUN")
+    report.set_defaults(command=_report)
+
+    profile = commands.add_parser("profile", help="measure this machine's device and write its calibration")
+    profile.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    depth = profile.add_mutually_exclusive_group()
+    depth.add_argument("--quick", action="store_true", help="about a minute (default)")
+    depth.add_argument("--full", action="store_true", help="up to ten minutes: more shapes, more processes")
+    profile.add_argument("--out", type=Path, metavar="FILE", help="calibration file to write (default: <device>.json)")
+    profile.set_defaults(command=_profile)
+
+    dashboard = commands.add_parser("dashboard", help="explore runs and trade-offs in the browser")
+    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders to show (default: those under runs/)")
+    dashboard.add_argument("--port", type=_whole(1), default=8501, metavar="N")
+    dashboard.add_argument("--headless", action="store_true", help="do not open a browser")
+    dashboard.set_defaults(command=_dashboard)
+    return parser
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"found {text!r}; a whole number, {least} or more, would do")
+        return int(text)
+
+    return parse
+
+
+def _open(options: argparse.Namespace) -> "Document":
+    from sim.scenario.document import parse_set
+    from sim.scenario.loading import open_document
+
+    document = open_document(options.scenario)
+    for name in ("seed", "replications"):
+        if getattr(options, name) is not None:
+            document = document.override(name, getattr(options, name), place=f"--{name}")
+    for argument in options.sets:
+        key, value = parse_set(argument)
+        document = document.override(key, value)
+    return document
+
+
+def _run(options: argparse.Namespace) -> int:
+    from sim.results.run_folder import refuse_folder
+
+    document = _open(options)
+    if options.out is not None:
+        refuse_folder(options.out, replace=False)
+    from sim.report.saving import save
+    from sim.report.terminal import console, print_comparison, print_summary, print_where
+    from sim.results.run_folder import REPORT
+    from sim.study.comparison import plan_documents, run_plans
+    from sim.study.run import Run, run_plan
+
+    plans = plan_documents(document)
+    with _progress("replications") as step:
+        result = (
+            run_plans(plans, workers=options.workers, progress=step)
+            if plans
+            else run_plan(document, workers=options.workers, progress=step)
+        )
+    folder = save(result, options.out)
+    summaries = [result.summary] if isinstance(result, Run) else list(result.comparison.plans.values())
+    if options.json:
+        said = result.summary if isinstance(result, Run) else result.comparison
+        print(json.dumps(said.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
+    else:
+        out = console()
+        if isinstance(result, Run):
+            print_summary(out, result.summary)
+        else:
+            print_comparison(out, result.comparison)
+        print_where(out, folder, folder / REPORT)
+    missed = any(verdict.outcome == "missed" for summary in summaries for verdict in summary.verdicts)
+    return MISSED_TARGET if options.check and missed else 0
+
+
+@contextmanager
+def _progress(what: str) -> "Iterator[Callable[[int, int], None] | None]":
+    """A progress bar on a terminal, nothing on a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns: Any = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _scenarios(_: argparse.Namespace) -> int:
+    from sim.scenario.document import read_document
+    from sim.scenario.loading import shipped_scenarios
+
+    shipped = shipped_scenarios()
+    width = max(map(len, shipped))
+    for name, path in shipped.items():
+        print(f"{name:{width}}  {read_document(path, shipped=shipped).question}")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from sim.scenario.loading import scenario_schema
+
+    print(json.dumps(scenario_schema(), indent=1))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from sim.report.saving import rewrite_report
+    from sim.report.terminal import console, print_comparison, print_summary, print_where
+    from sim.results.run_folder import STUDY, read_summary
+    from sim.study.comparison import read_comparison
+
+    page = rewrite_report(options.folder)
+    out = console()
+    if (options.folder / STUDY).is_file():
+        print_comparison(out, read_comparison(options.folder))
+    else:
+        print_summary(out, read_summary(options.folder))
+    print_where(out, options.folder, page)
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from profiler.profile import profile
+
+    with _progress("measuring") as step:
+        calibration, path = profile(options.device, quick=not options.full, out=options.out, progress=step)
+    from sim.report.terminal import console, print_calibration
+
+    print_calibration(console(), calibration, path)
+    return 0
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    from dashboard.launch import launch
+
+    return launch(options.runs, port=options.port, headless=options.headless)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Every chart, once: the HTML report and the dashboard draw the same. Data in, Altair charts out, under one theme."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from sim.results.summary import Summary
+from sim.scenario.units import DAY, HOUR
+
+COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
+WAITING, CAPACITY = "#c53030", "#718096"
+_SHORTEST_H = 1 / 60
+"""Waits under a minute are drawn at a minute: the axis is logarithmic."""
+
+
+def _themed(chart: Any, width: int, height: int, title: str) -> Any:
+    return chart.properties(width=width, height=height, title=alt.TitleParams(title, anchor="start", fontSize=14))
+
+
+def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
+    """Share of each workload's jobs that waited no longer than…"""
+    rows = [
+        {"workload": name, "share": quantile, "wait_h": max(wait / HOUR, _SHORTEST_H)}
+        for name, curve in summary.wait_curves.items()
+        for quantile, wait in zip(curve.quantiles, curve.wait_s, strict=True)
+    ]
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=alt.X("wait_h:Q", title="wait in hours (a minute or less at the left edge)", scale=alt.Scale(type="log")),
+            y=alt.Y("share:Q", title="share of jobs", axis=alt.Axis(format="%")),
+            color=alt.Color("workload:N", scale=alt.Scale(range=COLOURS), title=None),
+            order="share:Q",
+            tooltip=["workload", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("wait_h:Q", format=".3g")],
+        )
+    )
+    return _themed(chart, width, height, "How long jobs waited")
+
+
+def _averaged(timeline: pd.DataFrame) -> pd.DataFrame:
+    """The timeline's mean over replications, in days."""
+    numbers = ["used_gpus", "capacity_gpus", "waiting_gpus", "waiting_jobs"]
+    mean = timeline.groupby(["pool", "time_s"], observed=True)[numbers].mean().reset_index()
+    mean["pool"] = mean["pool"].astype(str)
+    mean["day"] = mean["time_s"] / DAY
+    return mean
+
+
+def utilisation_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 220) -> Any:
+    """GPUs used under the capacity there was, by pool."""
+    mean = _averaged(timeline)
+    total = mean.groupby("day")[["capacity_gpus"]].sum().reset_index()
+    used = (
+        alt.Chart(mean)
+        .mark_area(interpolate="step")
+        .encode(
+            x=alt.X("day:Q", title="day"),
+            y=alt.Y("used_gpus:Q", title="GPUs", stack="zero"),
+            color=alt.Color("pool:N", scale=alt.Scale(range=COLOURS), title="used in"),
+            tooltip=["pool", alt.Tooltip("day:Q", format=".1f"), alt.Tooltip("used_gpus:Q", format=".0f")],
+        )
+    )
+    had = (
+        alt.Chart(total).mark_line(interpolate="step", strokeDash=[5, 3]).encode(x="day:Q", y="capacity_gpus:Q", color=alt.value(CAPACITY))
+    )
+    return _themed(used + had, width, height, "GPUs used, and capacity (dashed)")
+
+
+def backlog_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 180) -> Any:
+    """GPUs that waiting jobs ask for, all pools together."""
+    total = _averaged(timeline).groupby("day")[["waiting_gpus", "waiting_jobs"]].sum().reset_index()
+    chart = (
+        alt.Chart(total)
+        .mark_area(interpolate="step", opacity=0.75)
+        .encode(
+            x=alt.X("day:Q", title="day"),
+            y=alt.Y("waiting_gpus:Q", title="GPUs waited for"),
+            color=alt.value(WAITING),
+            tooltip=[alt.Tooltip("day:Q", format=".1f"), alt.Tooltip("waiting_jobs:Q", format=".1f")],
+        )
+    )
+    return _themed(chart, width, height, "Queue: GPUs that waiting jobs ask for")
+
+
+def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180) -> Any:
+    """Effective cost by provider, split by the workload that used it."""
+    runs = billing["x_Replication"].nunique()
+    cost = billing.groupby(["ResourceId", "x_Workload"])["EffectiveCost"].sum().div(runs).reset_index()
+    chart = (
+        alt.Chart(cost)
+        .mark_bar()
+        .encode(
+            x=alt.X("EffectiveCost:Q", title="USD over the horizon", stack="zero", axis=alt.Axis(format="~s")),
+            y=alt.Y("ResourceId:N", title=None),
+            color=alt.Color("x_Workload:N", title="used by", scale=alt.Scale(range=COLOURS)),
+            tooltip=["ResourceId", "x_Workload", alt.Tooltip("EffectiveCost:Q", format="$,.0f")],
+        )
+    )
+    return _themed(chart, width, height, "What it cost, by pool and use")
+
+
+def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", width: int = 620, height: int = 300) -> Any:
+    """Every plan tried: cost across, p95 wait up, both with their intervals."""
+    rows = []
+    for plan, summary in plans.items():
+        wait, cost = summary.figure(figure), summary.figure("cost.usd")
+        if wait.mean is None or cost.mean is None:
+            continue
+        low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
+        rows.append({"plan": plan, "cost": cost.mean, "wait_h": wait.mean / HOUR, "low_h": low / HOUR, "high_h": high / HOUR})
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="~s")),
+        color=alt.Color("plan:N", title=None, scale=alt.Scale(range=COLOURS)),
+    )
+    points = base.mark_point(size=110, filled=True).encode(
+        y=alt.Y("wait_h:Q", title="p95 wait, hours"),
+        tooltip=["plan", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait_h:Q", format=".3g")],
+    )
+    bars = base.mark_rule(strokeWidth=2).encode(y="low_h:Q", y2="high_h:Q")
+    return _themed(bars + points, width, height, "Cost against p95 wait, with 95 % intervals")
+
+
+def svg(chart: Any) -> str:
+    """The chart as one SVG element, drawn without a browser."""
+    import vl_convert
+
+    text: str = vl_convert.vegalite_to_svg(chart.to_json())
+    return text

@@ -1,0 +1,81 @@
+"""The HTML report: one self-contained file, no script, no fetch, that prints as it looks."""
+
+from collections.abc import Iterable
+from html import escape
+
+import pandas as pd
+
+from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, svg, utilisation_over_time, wait_curves
+from sim.report.rows import (
+    Rows,
+    basis_lines,
+    difference_rows,
+    headline_rows,
+    plan_rows,
+    pool_rows,
+    target_rows,
+    tenant_rows,
+    workload_rows,
+)
+from sim.results.summary import Summary
+from sim.scenario.units import format_duration
+from sim.study.comparison import Comparison
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a202c; max-width: 960px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
+.under { color: #4a5568; margin-top: 0 } .mark { background: #fefcbf; padding: .4rem .7rem; border-left: 4px solid #d69e2e }
+table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums }
+th, td { text-align: right; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e2e8f0; vertical-align: top }
+th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: #4a5568 }
+svg { max-width: 100%; height: auto } details { margin: 1rem 0 } pre { background: #f7fafc; padding: 1rem; overflow-x: auto }
+"""
+
+
+def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yaml: str) -> str:
+    """The report of one run."""
+    charts = (
+        wait_curves(summary),
+        utilisation_over_time(tables["timeline"]),
+        backlog_over_time(tables["timeline"]),
+        cost_by_provider(tables["billing"]),
+    )
+    rows = (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary))
+    return _page(summary, [*map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
+
+
+def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
+    """The report of a comparison: plans side by side, then each plan's workloads, pools and waits."""
+    first = comparison.plans[comparison.base]
+    parts = [_table(plan_rows(comparison)), _table(difference_rows(comparison)), svg(cost_against_wait(comparison.plans))]
+    for plan, summary in comparison.plans.items():
+        parts += [f"<h2>Plan: {escape(plan)}</h2>", *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary)))]
+        parts.append(svg(wait_curves(summary)))
+    return _page(first, [*parts, _source(scenario_yaml)])
+
+
+def _page(summary: Summary, parts: Iterable[str]) -> str:
+    heading = escape(summary.question or summary.scenario)
+    under = (
+        f"{escape(summary.scenario)} · {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not "
+        f"measured · replications: {summary.replications} · seed {summary.seed} · leadtime {escape(summary.leadtime_version)}"
+    )
+    mark = '<p class="mark">Extrapolated: some costs rest on a datasheet, not on measurements.</p>' if summary.extrapolated else ""
+    basis = "".join(f"<li>{escape(line)}</li>" for line in basis_lines(summary))
+    body = "\n".join(parts)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{heading}</title><style>{_STYLE}</style></head><body>\n'
+        f'<h1>{heading}</h1><p class="under">{under}</p>{mark}\n{body}\n<h2>What this rests on</h2><ul>{basis}</ul>\n</body></html>\n'
+    )
+
+
+def _table(rows: Rows) -> str:
+    if not rows.cells:
+        return ""
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in rows.headings)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows.cells)
+    return f"<h2>{escape(rows.title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _source(scenario_yaml: str) -> str:
+    return f"<details><summary>The scenario</summary><pre>{escape(scenario_yaml)}</pre></details>"
