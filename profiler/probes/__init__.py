@@ -1,0 +1,57 @@
+"""What can be measured: one probe family a file, found by being here. A probe prepares a call and says what it moves and computes."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.stats import qmc
+
+Shape = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A call ready to be timed; `bytes` read and written and `flops` in one call."""
+
+    call: Callable[[], object]
+    bytes: float
+    flops: float
+
+
+class Probe(Protocol):
+    """`family` is the calibration's; an `anchor` is measured but never fitted."""
+
+    name: str
+    family: str
+    dtype: str
+    measures: str
+    anchor: bool
+
+    def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
+        """Shapes to measure, the same on every call."""
+        ...
+
+    def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:
+        """Random inputs of this shape on the device; `folder` is on the storage to be measured."""
+        ...
+
+
+def all_probes() -> dict[str, Probe]:
+    """Every probe by name."""
+    found: dict[str, Probe] = {}
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda one: one.name):
+        for probe in importlib.import_module(f"{__name__}.{module.name}").PROBES:
+            found[probe.name] = probe
+    return found
+
+
+def filled_space(count: int, low: int, high: int, multiple: int, dimensions: int = 3) -> list[tuple[int, ...]]:
+    """`count` points that fill [low, high]^dimensions evenly on a logarithmic scale (Halton, fixed seed), rounded to `multiple`."""
+    points = qmc.Halton(dimensions, seed=20240101).random(count)
+    sizes = np.exp(np.log(low) + points * (np.log(high) - np.log(low)))
+    return [tuple(max(multiple, round(float(size) / multiple) * multiple) for size in row) for row in sizes]

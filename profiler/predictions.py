@@ -1,0 +1,37 @@
+"""What the simulator's own cost model says of an anchor, from the fits alone."""
+
+from profiler.probes import Shape
+from sim.cost.calibration import Calibration
+from sim.cost.collectives import NodeType
+from sim.cost.models import ModelShape
+from sim.cost.products import product_seconds
+from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, step_cost
+
+
+def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
+    """Seconds predicted for one anchor step; None where the fits it needs were not measured."""
+    if not {"matmul-bf16", "memory-copy"} <= calibration.fits.keys():
+        return None
+    return _mlp(shape, calibration) if probe == "mlp-step" else _transformer(shape, calibration)
+
+
+def _mlp(shape: Shape, calibration: Calibration) -> float:
+    batch, inputs, hidden, outputs = (shape[name] for name in ("batch", "inputs", "hidden", "outputs"))
+    products = (
+        (batch, hidden, inputs), (hidden, inputs, batch),  # first layer: output and grad-weight; nobody needs its grad-input
+        (batch, outputs, hidden), (batch, hidden, outputs), (outputs, hidden, batch),
+    )  # fmt: skip
+    seconds = sum(product_seconds(calibration, "bf16", m, n, k) for m, n, k in products)
+    # GELU forward (read, write) and backward (two reads, a write); the loss forward and backward; bf16.
+    activations = 2.0 * batch * (5 * hidden + 6 * outputs)
+    weights = hidden * (inputs + outputs)
+    return seconds + calibration.fit("memory-copy").bytes_seconds(activations + OPTIMISER_TRAFFIC * weights)
+
+
+def _transformer(shape: Shape, calibration: Calibration) -> float | None:
+    names = ("layers", "hidden", "intermediate", "heads", "kv_heads", "vocabulary")
+    layers, hidden, intermediate, heads, kv_heads, vocabulary = (shape[name] for name in names)
+    model = ModelShape("anchor", layers, hidden, intermediate, heads, kv_heads, vocabulary, "measured here", head_size=hidden // heads)
+    job = TrainingJob(model, "bf16", 1, shape["sequence"], shape["batch"] * shape["sequence"])
+    cost = step_cost(job, calibration, NodeType(calibration.device.id, 1, None, None))
+    return cost.seconds if cost else None

@@ -1,0 +1,48 @@
+"""One product of INT8 mixed-precision training, quantisation included, as each linear layer does it on every call.
+
+Symmetric scales, by row of the left operand and by column of the right one, int32 accumulation, scaled back to bf16 (torchao's scheme,
+``quantized_training``). The output, grad-input and grad-weight products are this same operation on other shapes.
+"""
+
+from pathlib import Path
+
+import torch
+
+from profiler.probes import Shape, Work
+from profiler.probes.matmul import product_shapes
+
+LARGEST = 127
+
+
+def quantise(values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """INT8 values and the bf16→fp32 scale that gives them back, one scale a slice along `dim`."""
+    scale = values.abs().amax(dim=dim, keepdim=True).float().clamp_min(1e-12) / LARGEST
+    return (values / scale).round_().to(torch.int8), scale
+
+
+def int8_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left · right in INT8, for bf16 operands (m×k) and (k×n)."""
+    quantised_left, row_scale = quantise(left, 1)
+    quantised_right, column_scale = quantise(right, 0)
+    return (torch._int_mm(quantised_left, quantised_right).float() * row_scale * column_scale).to(left.dtype)
+
+
+class Int8Linear:
+    name = family = "int8-linear"
+    dtype = "int8-mixed"
+    measures = "product of INT8 mixed-precision training, quantising both bf16 operands included"
+    anchor = False
+
+    def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
+        return product_shapes(device, quick=quick)
+
+    def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
+        m, n, k = shape["m"], shape["n"], shape["k"]
+        left = torch.randn(m, k, device=device).bfloat16()
+        right = torch.randn(n, k, device=device).bfloat16().t()
+        # Without a fusing compiler a GPU would run a dozen small kernels that nobody trains with.
+        product = torch.compile(int8_product) if device.type == "cuda" else int8_product
+        return Work(lambda: product(left, right), 2.0 * (m * k + k * n + m * n), 2.0 * m * n * k)
+
+
+PROBES = (Int8Linear(),)
