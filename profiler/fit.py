@@ -1,6 +1,7 @@
 """From measurements to a family's `Fit`: least squares on the logarithm of time, judged on shapes that the fit never saw."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from sim.cost.calibration import Fit, Measurement
 
 Floats = NDArray[np.float64]
 HELD_OUT = 0.28
+QUANTISING = ("int8-linear",)
+"""Families that move their operands once to quantise them, before they multiply."""
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
 _SMALL = 1e-9
@@ -56,7 +59,7 @@ def _bytes_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
 
     def off(parameters: Floats) -> Floats:
         overhead, bandwidth = np.exp(parameters)
-        return np.log(overhead + moved / bandwidth) - np.log(seconds)
+        return np.asarray(np.log(overhead + moved / bandwidth) - np.log(seconds))
 
     start = np.log([seconds.min() * 1e-3 + _SMALL, float(np.median(moved / seconds))])
     overhead, bandwidth = np.exp(least_squares(off, start, loss="soft_l1", f_scale=0.1).x)
@@ -69,11 +72,13 @@ def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
     seconds = np.array([one.median_s for one in measurements])
     flops = 2 * m * n * k
     best_rate = float((flops / seconds).max())
+    formula: Literal["roofline", "sum"] = "sum" if family in QUANTISING else "roofline"
 
     def model(parameters: Floats) -> Floats:
         overhead, rate, half_m, half_n, half_k, bandwidth = np.exp(parameters)
         compute = flops / rate * (1 + half_m / m) * (1 + half_n / n) * (1 + half_k / k)
-        return np.asarray(overhead + np.maximum(compute, moved / bandwidth))
+        traffic = moved / bandwidth
+        return np.asarray(overhead + (compute + traffic if formula == "sum" else np.maximum(compute, traffic)))
 
     def off(parameters: Floats) -> Floats:
         return np.asarray(np.log(model(parameters)) - np.log(seconds))
@@ -87,6 +92,7 @@ def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
     overhead, rate, half_m, half_n, half_k, bandwidth = np.exp(min(found, key=lambda one: float(one.cost)).x)
     return Fit(
         family=family,
+        formula=formula,
         overhead_s=float(overhead),
         flops_per_s=float(rate),
         half_m=float(half_m),

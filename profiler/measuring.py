@@ -3,7 +3,6 @@
 Run as ``python -m profiler.measuring PLAN RESULT`` by `profiler.processes`: the spread within one process lies about that between several.
 """
 
-import gc
 import json
 import sys
 import time
@@ -96,7 +95,6 @@ def _measure(probe: Any, item: Item, device: Any, folder: Path, least_s: float) 
         peak_memory_bytes=peak,
     )
     del work  # its tensors go before the next shape's come
-    gc.collect()
     return sample
 
 

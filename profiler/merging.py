@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
-"""Elements a chunk: its fp32 sum stays in a CPU's L2 cache; a GPU wants few, large kernels."""
+CHUNK = {"cpu": 1 << 20, "cuda": 1 << 26}
+"""Elements a chunk: its fp32 sum stays in a CPU's last cache while each pass still outweighs its start (measured: 16 GB/s here, 9 at a
+quarter and 6 at four times this); a GPU wants few, large kernels."""
 
 
 def merge_linear(experts: Sequence[torch.Tensor], weights: Sequence[float], out: torch.Tensor) -> torch.Tensor:

@@ -75,4 +75,5 @@ def range_note(measurements: Sequence[Measurement]) -> str:
     ratios = [max(one.process_medians_s) / min(one.process_medians_s) for one in measurements if len(one.process_medians_s) > 1]
     if not ratios:
         return "one process: no range between processes"
-    return f"between processes: slowest over fastest median {np.median(ratios):.2f} over the shapes, {np.quantile(ratios, 0.95):.2f} at their 95 %"
+    median, high = np.quantile(ratios, (0.5, 0.95))
+    return f"between processes: slowest over fastest {median:.2f} at the median shape, {high:.2f} at the 95 % one"

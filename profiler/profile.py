@@ -10,8 +10,8 @@ from sim.cost.calibration import Calibration, Measurement
 from sim.scenario.errors import InputError
 
 Shapes = dict[str, list[dict[str, int]]]
-PROCESSES = {True: 2, False: 4}
-LEAST_S = {True: 0.05, False: 0.3}
+PROCESSES = {True: 3, False: 5}
+LEAST_S = {True: 0.03, False: 0.3}
 """Fresh processes, and seconds on each shape in each of them, for quick and full profiles."""
 
 
@@ -25,8 +25,8 @@ def profile(
 ) -> tuple[Calibration, Path]:
     """Measure, fit, and write a calibration; returns it and its file.
 
-    `out` is the file to write (default: ``<device id>.json`` here); `only` measures these shapes by probe instead of all. InputError, before
-    anything is measured, where torch or the device is missing or the file cannot be written.
+    `out` is the file to write (default: ``<device id>.json`` here); `only` measures these shapes by probe instead of all. InputError,
+    before anything is measured, where torch or the device is missing or the file cannot be written.
     """
     require_torch()
     from profiler.device import choose, describe, now, state_notes

@@ -50,6 +50,12 @@ def all_probes() -> dict[str, Probe]:
     return found
 
 
+def random_numbers(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """`count` random numbers, a random block of a million repeated: drawing each afresh would take longer than measuring."""
+    block = torch.randn(min(count, 1 << 20), device=device).to(dtype)
+    return block.repeat(-(-count // len(block)))[:count].clone()
+
+
 def filled_space(count: int, low: int, high: int, multiple: int, dimensions: int = 3) -> list[tuple[int, ...]]:
     """`count` points that fill [low, high]^dimensions evenly on a logarithmic scale (Halton, fixed seed), rounded to `multiple`."""
     points = qmc.Halton(dimensions, seed=20240101).random(count)

@@ -37,7 +37,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight)
+        normed: torch.Tensor = F.rms_norm(x, (x.shape[-1],), self.weight)
+        return normed
 
 
 class Block(nn.Module):
@@ -89,7 +90,8 @@ class Transformer(nn.Module):
         x = self.embedding(tokens)
         for layer in self.layers:
             x = layer(x)
-        return self.head(self.norm(x))  # type: ignore[no-any-return]
+        logits: torch.Tensor = self.head(self.norm(x))
+        return logits
 
     def to_device(self, device: torch.device) -> "Transformer":
         """The model in bf16 on a device, its rotary tables with it."""

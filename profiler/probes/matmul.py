@@ -14,9 +14,9 @@ MOST_FLOPS = {"cpu": 2.5e10, "cuda": 5e12}
 def product_shapes(device: torch.device, *, quick: bool) -> list[Shape]:
     """(m, n, k) from a few dozen rows to thousands; multiples of 16 suit every dtype's kernels."""
     high = 8192 if device.type == "cpu" else 16384
-    points = filled_space(48 if quick else 120, 32, high, 16)
+    points = filled_space(72 if quick else 200, 32, high, 16)
     kept = [point for point in points if 2.0 * point[0] * point[1] * point[2] <= MOST_FLOPS[device.type]]
-    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 16 if quick else 60]]
+    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 24 if quick else 80]]
 
 
 class Matmul:

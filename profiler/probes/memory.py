@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 
 MIB = 2**20
 
@@ -16,12 +16,12 @@ class MemoryCopy:
     anchor = False
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        sizes = (48, 96, 128, 192, 256, 384) if quick else (48, 64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024)
+        sizes = (48, 64, 80, 96, 128, 160, 192) if quick else (48, 64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024)
         scale = 1 if device.type == "cpu" else 4
         return [{"bytes": size * MIB * scale} for size in sizes]
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        source = torch.randint(-128, 127, (shape["bytes"],), dtype=torch.int8, device=device)
+        source = random_numbers(shape["bytes"] // 2, torch.bfloat16, device)
         target = torch.empty_like(source)
         return Work(lambda: target.copy_(source), 2.0 * shape["bytes"], 0.0)
 
@@ -39,8 +39,8 @@ class HostCopy:
         return [{"bytes": size * MIB} for size in sizes]
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        source = torch.randint(-128, 127, (shape["bytes"],), dtype=torch.int8).pin_memory()
-        target = torch.empty(shape["bytes"], dtype=torch.int8, device=device)
+        source = random_numbers(shape["bytes"] // 2, torch.bfloat16, torch.device("cpu")).pin_memory()
+        target = torch.empty_like(source, device=device)
         return Work(lambda: target.copy_(source, non_blocking=True), float(shape["bytes"]), 0.0)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from profiler.merging import merge_linear
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 
 MILLION = 1_000_000
 
@@ -18,14 +18,14 @@ class MergeLinear:
     anchor = False
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        sizes = (16, 40, 100) if quick else (16, 25, 40, 64, 100)
+        sizes = (12, 20, 32) if quick else (16, 25, 40, 64, 100)
         experts = (2, 4, 8) if quick else (2, 3, 4, 6, 8)
         scale = 1 if device.type == "cpu" else 8
         return [{"experts": k, "parameters": size * scale * MILLION} for k, size in product(experts, sizes)]
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         k, parameters = shape["experts"], shape["parameters"]
-        experts = [torch.randn(parameters, device=device).bfloat16() for _ in range(k)]
+        experts = [random_numbers(parameters, torch.bfloat16, device) for _ in range(k)]
         weights = [1.0 / k] * k
         out = torch.empty_like(experts[0])
         return Work(lambda: merge_linear(experts, weights, out), 2.0 * (k + 1) * parameters, 2.0 * k * parameters)

@@ -68,14 +68,16 @@ class Measurement(_Part):
 
 
 class Fit(_Part):
-    """A family's cost: seconds = overhead + max(flops/rate · (1+m½/M)(1+n½/N)(1+k½/K), bytes/bandwidth).
+    """A family's cost: seconds = overhead + max(compute, traffic), or + compute + traffic where the formula is ``sum``, with
+    compute = flops/rate · (1+m½/M)(1+n½/N)(1+k½/K) and traffic = bytes/bandwidth.
 
+    A plain product overlaps the two; INT8 mixed precision quantises first and multiplies then.
     The half sizes are the M, N, K at which a dimension alone halves the rate. Errors are absolute relative errors on shapes held
     out of the fit; for a datasheet they are the stated uncertainty.
     """
 
     family: str
-    formula: Literal["roofline"] = "roofline"
+    formula: Literal["roofline", "sum"] = "roofline"
     overhead_s: NonNegative = 0.0
     flops_per_s: Positive | None = None
     half_m: NonNegative = 0.0
@@ -94,7 +96,7 @@ class Fit(_Part):
         compute = 2.0 * m * n * k / self.flops_per_s
         compute *= (1 + self.half_m / m) * (1 + self.half_n / n) * (1 + self.half_k / k)
         traffic = bytes_moved / self.bytes_per_s if self.bytes_per_s else 0.0
-        return self.overhead_s + max(compute, traffic)
+        return self.overhead_s + (compute + traffic if self.formula == "sum" else max(compute, traffic))
 
     def scaled(self, factor: float) -> Self:
         """A copy that takes `factor` times as long for everything."""
