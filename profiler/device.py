@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +22,8 @@ GPU_NAMES = (
     (r"RTX 4090", "rtx-4090"),
 )
 """Names that CUDA gives, and the ids of the same devices in datasheets."""
+DRIVER_FACTS = ("driver_version", "clocks.max.sm", "power.limit", "ecc.mode.current")
+"""What torch does not tell, by nvidia-smi's names: MHz, W."""
 
 
 def choose(wanted: str) -> torch.device:
@@ -80,6 +84,7 @@ def _memory_bytes() -> float:
 
 def _gpu() -> Device:
     facts = torch.cuda.get_device_properties(0)
+    told = driver_facts(_nvidia_smi())
     known = next((name for pattern, name in GPU_NAMES if re.search(pattern, facts.name)), None)
     return Device(
         id=known or _slug(facts.name),
@@ -88,20 +93,64 @@ def _gpu() -> Device:
         kind="gpu",
         memory_bytes=float(facts.total_memory),
         compute_capability=f"{facts.major}.{facts.minor}",
+        driver=told.get("driver_version"),
+        clock_hz=_number(told.get("clocks.max.sm"), 1e6),
+        power_limit_w=_number(told.get("power.limit"), 1.0),
+        ecc={"Enabled": True, "Disabled": False}.get(told.get("ecc.mode.current", "")),
     )
+
+
+def _nvidia_smi() -> str:
+    """What the driver's own tool says of this process's first device; empty where there is no such tool or it fails."""
+    which = str(torch.cuda.get_device_properties(0).uuid) if hasattr(torch.cuda.get_device_properties(0), "uuid") else ""
+    command = ["nvidia-smi", f"--query-gpu={','.join(DRIVER_FACTS)}", "--format=csv,noheader,nounits"]
+    if which:
+        command.append(f"--id=GPU-{which.removeprefix('GPU-')}")
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def driver_facts(answer: str) -> dict[str, str]:
+    """The facts in a line of nvidia-smi, less those it does not know."""
+    values = [value.strip() for value in answer.partition("\n")[0].split(",")]
+    known = zip(DRIVER_FACTS, values, strict=False)
+    return {fact: value for fact, value in known if value and not value.startswith("[")}
+
+
+def _number(text: str | None, unit: float) -> float | None:
+    try:
+        return float(text) * unit if text else None
+    except ValueError:
+        return None
 
 
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def state_notes(device: torch.device) -> list[str]:
-    """What may disturb a measurement, as it is now."""
-    one, _, _ = os.getloadavg()
-    notes = [f"load average {one:.2f} on {psutil.cpu_count()} cores, {torch.get_num_threads()} torch threads"]
-    steal = getattr(psutil.cpu_times_percent(interval=0.2), "steal", 0.0)
-    if steal:
-        notes.append(f"{steal:.1f} % of CPU time stolen by other guests")
+@dataclass(frozen=True)
+class Moment:
+    """The machine's load and CPU clocks at one moment, seconds summed over its cores."""
+
+    load: float
+    busy_and_idle_s: float
+    stolen_s: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        times = psutil.cpu_times()
+        return cls(os.getloadavg()[0], sum(times), getattr(times, "steal", 0.0))
+
+
+def state_notes(device: torch.device, before: Moment, after: Moment) -> list[str]:
+    """What may have disturbed a measurement between two moments."""
+    load = f"load average {before.load:.2f} before and {after.load:.2f} after on {psutil.cpu_count()} cores"
+    notes = [f"{load}, {torch.get_num_threads()} torch threads"]
+    stolen = (after.stolen_s - before.stolen_s) / max(after.busy_and_idle_s - before.busy_and_idle_s, 1e-9)
+    if stolen > 0:
+        notes.append(f"{100 * stolen:.1f} % of CPU time was stolen by other guests meanwhile")
     if device.type == "cpu" and torch.backends.cpu.get_cpu_capability():
         notes.append(f"torch CPU capability {torch.backends.cpu.get_cpu_capability()}")
     return notes

@@ -16,7 +16,8 @@ QUANTISING = ("int8-linear",)
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
 _SMALL = 1e-9
-_NO_BANDWIDTH = 1e15
+_NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
+"""Where the search in logarithms ends, a parameter that the shapes do not show is absent."""
 
 
 def split(measurements: Sequence[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
@@ -63,7 +64,7 @@ def _bytes_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
 
     start = np.log([seconds.min() * 1e-3 + _SMALL, float(np.median(moved / seconds))])
     overhead, bandwidth = np.exp(least_squares(off, start, loss="soft_l1", f_scale=0.1).x)
-    return Fit(family=family, overhead_s=float(overhead), bytes_per_s=float(bandwidth), error_median=0.0, error_p95=0.0)
+    return Fit(family=family, overhead_s=_shown(overhead, _SMALL), bytes_per_s=float(bandwidth), error_median=0.0, error_p95=0.0)
 
 
 def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
@@ -83,7 +84,7 @@ def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
     def off(parameters: Floats) -> Floats:
         return np.asarray(np.log(model(parameters)) - np.log(seconds))
 
-    low = np.log([_SMALL, best_rate * 0.5, 1e-3, 1e-3, 1e-3, 1e8])
+    low = np.log([_SMALL, best_rate * 0.5, _NO_HALF, _NO_HALF, _NO_HALF, 1e8])
     high = np.log([float(seconds.max()), best_rate * 20, 1e4, 1e4, 1e4, _NO_BANDWIDTH])
     found = []
     for half in (1.0, 32.0, 256.0):  # the maximum makes several valleys; the deepest of three is kept
@@ -93,12 +94,17 @@ def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
     return Fit(
         family=family,
         formula=formula,
-        overhead_s=float(overhead),
+        overhead_s=_shown(overhead, _SMALL),
         flops_per_s=float(rate),
-        half_m=float(half_m),
-        half_n=float(half_n),
-        half_k=float(half_k),
-        bytes_per_s=float(bandwidth),
+        half_m=_shown(half_m, _NO_HALF),
+        half_n=_shown(half_n, _NO_HALF),
+        half_k=_shown(half_k, _NO_HALF),
+        bytes_per_s=float(bandwidth) if bandwidth < _NO_BANDWIDTH / 10 else None,
         error_median=0.0,
         error_p95=0.0,
     )
+
+
+def _shown(value: float, least: float) -> float:
+    """A parameter, or 0 where it is no more than the search's lower end."""
+    return float(value) if value > 10 * least else 0.0

@@ -4,8 +4,10 @@ Run as ``python -m profiler.measuring PLAN RESULT`` by `profiler.processes`: the
 """
 
 import json
+import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +15,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from profiler.probes import Shape
+
+TRIED_SHARE = 1e-3
+"""A probe is first tried on its smallest shape of at least this share of its largest one's work: enough to see a hopeless speed."""
+TRIED_RANGE = 50.0
+"""Probes whose shapes differ less than this are not tried: the first call of any shape tells as much."""
 
 
 class Item(BaseModel):
@@ -42,6 +49,19 @@ class Sample(BaseModel):
     bytes: float = 0.0
     flops: float = 0.0
     peak_memory_bytes: float | None = None
+    note: str | None = None
+
+
+def trial(items: Sequence[Item]) -> tuple[Item, float] | None:
+    """The shape to try a probe on, and how much larger its largest one is; None where trying would tell nothing.
+
+    The product of a shape's sizes stands for its work.
+    """
+    by_work = sorted(items, key=lambda item: math.prod(item.shape.values()))
+    works = [math.prod(item.shape.values()) for item in by_work]
+    tried = next((i for i, work in enumerate(works) if work >= TRIED_SHARE * works[-1]), 0)
+    ratio = works[-1] / works[tried]
+    return (by_work[tried], ratio) if ratio >= TRIED_RANGE else None
 
 
 def measure(plan: Plan) -> list[Sample]:
@@ -56,6 +76,9 @@ def measure(plan: Plan) -> list[Sample]:
     Random(plan.seed).shuffle(items)
     samples = []
     refused: dict[str, str] = {}
+    for name in sorted({item.probe for item in items}):
+        if (found := trial([item for item in items if item.probe == name])) and (why := _try(probes[name], *found, device, folder)):
+            refused[name] = why
     for item in items:
         probe = probes[item.probe]
         if probe.name in refused:
@@ -68,21 +91,47 @@ def measure(plan: Plan) -> list[Sample]:
     return samples
 
 
+def _try(probe: Any, item: Item, times_larger: float, device: Any, folder: Path) -> str | None:
+    from profiler.timing import try_call
+
+    try:
+        try_call(probe.prepare(item.shape, device, folder).call, device, times_larger)
+    except _failures() as error:
+        return _reason(error)
+    finally:
+        _clear(folder)
+    return None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from profiler.timing import TooSlowError
+
+    return TooSlowError, RuntimeError, MemoryError, NotImplementedError, OSError
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0][:120]}"
+
+
+def _clear(folder: Path) -> None:
+    for file in folder.glob("*-[0-9]*"):
+        file.unlink()
+
+
 def _measure(probe: Any, item: Item, device: Any, folder: Path, least_s: float) -> Sample:
     import torch
 
-    from profiler.timing import TooSlowError, time_call
+    from profiler.timing import time_call
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     try:
         work = probe.prepare(item.shape, device, folder)
-        timing = time_call(work.call, device, least_s)
-    except (TooSlowError, RuntimeError, MemoryError, NotImplementedError, OSError) as error:
-        return Sample(item=item, skipped=f"{type(error).__name__}: {str(error).splitlines()[0][:120]}")
+        timing = time_call(work.call, device, least_s, work.warm_up)
+    except _failures() as error:
+        return Sample(item=item, skipped=_reason(error))
     finally:
-        for file in folder.glob("*-[0-9]*"):
-            file.unlink()
+        _clear(folder)
     peak = float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else None
     sample = Sample(
         item=item,
@@ -93,6 +142,7 @@ def _measure(probe: Any, item: Item, device: Any, folder: Path, least_s: float) 
         bytes=work.bytes,
         flops=work.flops,
         peak_memory_bytes=peak,
+        note=work.note,
     )
     del work  # its tensors go before the next shape's come
     return sample

@@ -38,12 +38,13 @@ def measure_in_processes(
 
 
 def join(runs: Sequence[Sequence[Sample]], probes: dict[str, Probe]) -> tuple[list[Measurement], list[str]]:
-    """Measurements (median over processes of each one's median) in the order of probes and shapes, and notes on what was skipped."""
+    """Measurements (median over processes of each one's median) by probe and shape, and notes on what was skipped or is in doubt."""
     by_item: dict[tuple[str, str], list[Sample]] = {}
     for run in runs:
         for sample in run:
             by_item.setdefault((sample.item.probe, json.dumps(sample.item.shape)), []).append(sample)
     measurements, skipped = [], {}
+    doubts = sorted({sample.note for run in runs for sample in run if sample.note})
     for (name, _), samples in sorted(by_item.items()):
         kept = [sample for sample in samples if sample.skipped is None]
         if not kept:
@@ -67,7 +68,7 @@ def join(runs: Sequence[Sequence[Sample]], probes: dict[str, Probe]) -> tuple[li
                 peak_memory_bytes=max(peaks) if peaks else None,
             )
         )
-    return measurements, [f"skipped {name}: {why}" for name, why in skipped.items()]
+    return measurements, [*(f"skipped {name}: {why}" for name, why in skipped.items()), *doubts]
 
 
 def range_note(measurements: Sequence[Measurement]) -> str:

@@ -17,19 +17,20 @@ LEAST_S = {True: 0.03, False: 0.3}
 
 def profile(
     device: str = "auto",
-    *,
     quick: bool = True,
     out: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
     only: Shapes | None = None,
 ) -> tuple[Calibration, Path]:
     """Measure, fit, and write a calibration; returns it and its file.
 
-    `out` is the file to write (default: ``<device id>.json`` here); `only` measures these shapes by probe instead of all. InputError,
-    before anything is measured, where torch or the device is missing or the file cannot be written.
+    `out` is the file to write (default: ``<device id>.json`` here); `progress` hears of processes done and in all; `only` measures
+    these shapes by probe instead of all. InputError, before anything is measured, where torch or the device is missing or the file
+    cannot be written.
     """
     require_torch()
-    from profiler.device import choose, describe, now, state_notes
+    from profiler.device import Moment, choose, describe, now, state_notes
     from profiler.fit import fit_family
     from profiler.measuring import Item
     from profiler.predictions import predict
@@ -42,11 +43,12 @@ def profile(
     probes = all_probes()
     shapes = only or {name: probe.shapes(chosen, quick=quick) for name, probe in probes.items()}
     items = [Item(probe=name, shape=shape) for name, listed in shapes.items() for shape in listed]
-    notes = state_notes(chosen)
+    before = Moment.now()
     with tempfile.TemporaryDirectory(prefix=".leadtime-profile-", dir=target.parent) as folder:
         runs = measure_in_processes(
             items, chosen.type, Path(folder), processes=PROCESSES[quick], least_s=LEAST_S[quick], progress=progress
         )  # fmt: skip
+    notes = state_notes(chosen, before, Moment.now())
     measured, skipped = join(runs, probes)
     fitted = [one for one in measured if not probes[one.probe].anchor]
     families = dict.fromkeys(one.family for one in fitted)

@@ -21,7 +21,7 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call takes within one process."""
+    """Seconds a call takes within one process, over `calls` of them."""
 
     median_s: float
     p5_s: float
@@ -29,26 +29,42 @@ class Timing:
     calls: int
 
 
-def time_call(call: Callable[[], object], device: torch.device, least_s: float) -> Timing:
-    """Time `call` for about `least_s` seconds, after one warm-up that must not take absurdly long."""
+def try_call(call: Callable[[], object], device: torch.device, times_larger: float) -> None:
+    """Call twice; TooSlowError where work `times_larger` than this, at the second call's speed, would take absurdly long."""
+    once(call, device)
+    expected_s = once(call, device) * times_larger
+    if expected_s > ABSURD_S:
+        raise TooSlowError(f"the largest shape would take about {expected_s:.0f} s a call")
+
+
+def once(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, start to end; TooSlowError where that is absurd."""
     began = time.perf_counter()
     call()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    first = time.perf_counter() - began
-    if first > ABSURD_S:
-        raise TooSlowError(f"one call took {first:.1f} s")
-    samples = _cuda_samples(call, least_s) if device.type == "cuda" else _cpu_samples(call, least_s)
+    seconds = time.perf_counter() - began
+    if seconds > ABSURD_S:
+        raise TooSlowError(f"one call took {seconds:.1f} s")
+    return seconds
+
+
+def time_call(call: Callable[[], object], device: torch.device, least_s: float, warm_up: int = 1) -> Timing:
+    """Time `call` for about `least_s` seconds and LEAST_CALLS calls after `warm_up` (one or more), none of which may take absurdly long."""
+    last_s = [once(call, device) for _ in range(warm_up)][-1]
+    samples, calls_each = _cuda_samples(call, least_s) if device.type == "cuda" else _cpu_samples(call, least_s, last_s)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
-    return Timing(float(median), float(p5), float(p95), len(samples))
+    return Timing(float(median), float(p5), float(p95), len(samples) * calls_each)
 
 
-def _cpu_samples(call: Callable[[], object], least_s: float) -> list[float]:
+def _cpu_samples(call: Callable[[], object], least_s: float, last_s: float) -> tuple[list[float], int]:
+    """Seconds a call and the calls averaged in each: fast ones are timed in blocks, that the clock's own time may not count."""
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-    return list(timer.blocked_autorange(min_run_time=least_s).times)
+    timed = timer.blocked_autorange(min_run_time=max(least_s, (LEAST_CALLS - 0.5) * last_s))
+    return list(timed.times), timed.number_per_run
 
 
-def _cuda_samples(call: Callable[[], object], least_s: float) -> list[float]:
+def _cuda_samples(call: Callable[[], object], least_s: float) -> tuple[list[float], int]:
     flush = torch.empty(FLUSH_BYTES, dtype=torch.int8, device="cuda")
     samples: list[float] = []
     while len(samples) < LEAST_CALLS or (sum(samples) < least_s and len(samples) < MOST_CALLS):
@@ -59,4 +75,4 @@ def _cuda_samples(call: Callable[[], object], least_s: float) -> list[float]:
         end.record()
         end.synchronize()
         samples.append(start.elapsed_time(end) / 1e3)
-    return samples
+    return samples, 1

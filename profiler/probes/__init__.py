@@ -9,18 +9,22 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 
 Shape = dict[str, int]
 
 
 @dataclass(frozen=True)
 class Work:
-    """A call ready to be timed; `bytes` read and written and `flops` in one call."""
+    """A call ready to be timed; `bytes` read and written and `flops` in one call.
+
+    `warm_up` calls go before it is as fast as it stays; `note` is a doubt that the calibration should carry.
+    """
 
     call: Callable[[], object]
     bytes: float
     flops: float
+    warm_up: int = 1
+    note: str | None = None
 
 
 class Probe(Protocol):
@@ -53,11 +57,17 @@ def all_probes() -> dict[str, Probe]:
 def random_numbers(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """`count` random numbers, a random block of a million repeated: drawing each afresh would take longer than measuring."""
     block = torch.randn(min(count, 1 << 20), device=device).to(dtype)
-    return block.repeat(-(-count // len(block)))[:count].clone()
+    numbers = torch.empty(count, dtype=dtype, device=device)
+    for start in range(0, count, len(block)):
+        part = numbers[start : start + len(block)]
+        part.copy_(block[: len(part)])
+    return numbers
 
 
 def filled_space(count: int, low: int, high: int, multiple: int, dimensions: int = 3) -> list[tuple[int, ...]]:
     """`count` points that fill [low, high]^dimensions evenly on a logarithmic scale (Halton, fixed seed), rounded to `multiple`."""
+    from scipy.stats import qmc  # half a second that a measuring process, told its shapes, need not spend
+
     points = qmc.Halton(dimensions, seed=20240101).random(count)
     sizes = np.exp(np.log(low) + points * (np.log(high) - np.log(low)))
     return [tuple(max(multiple, round(float(size) / multiple) * multiple) for size in row) for row in sizes]

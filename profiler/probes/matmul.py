@@ -1,7 +1,11 @@
-"""Dense products by dtype: the arithmetic that training and inference are made of."""
+"""Dense products by dtype: the arithmetic that training and inference are made of.
 
-from collections.abc import Callable
+Results go into memory taken beforehand: a large one that the system maps and clears afresh on every call would cost a CPU several times the
+product itself (measured: 26 ms for 4 in int8, 4080×3488×80).
+"""
+
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -16,7 +20,13 @@ def product_shapes(device: torch.device, *, quick: bool) -> list[Shape]:
     high = 8192 if device.type == "cpu" else 16384
     points = filled_space(72 if quick else 200, 32, high, 16)
     kept = [point for point in points if 2.0 * point[0] * point[1] * point[2] <= MOST_FLOPS[device.type]]
-    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 24 if quick else 80]]
+    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 20 if quick else 60]]
+
+
+class Product(Protocol):
+    """left · right into `out`."""
+
+    def __call__(self, left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor: ...
 
 
 class Matmul:
@@ -24,7 +34,7 @@ class Matmul:
 
     anchor = False
 
-    def __init__(self, dtype: str, torch_dtype: torch.dtype, product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+    def __init__(self, dtype: str, torch_dtype: torch.dtype, product: Product) -> None:
         self.name = self.family = f"matmul-{dtype}"
         self.dtype = dtype
         self.measures = f"dense product in {dtype}"
@@ -37,9 +47,9 @@ class Matmul:
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         m, n, k = shape["m"], shape["n"], shape["k"]
         left, right = self._random((m, k), device), self._random((n, k), device).t()
-        size, result_size = left.element_size(), 4 if self.dtype == "int8" else left.element_size()
-        product = self._product
-        return Work(lambda: product(left, right), float(size * (m * k + k * n) + result_size * m * n), 2.0 * m * n * k)
+        out = torch.empty(m, n, dtype=torch.int32 if self.dtype == "int8" else self._torch_dtype, device=device)
+        product, moved = self._product, left.element_size() * (m * k + k * n) + out.element_size() * m * n
+        return Work(lambda: product(left, right, out=out), float(moved), 2.0 * m * n * k)
 
     def _random(self, shape: tuple[int, int], device: torch.device) -> torch.Tensor:
         if self._torch_dtype == torch.int8:
@@ -47,12 +57,8 @@ class Matmul:
         return torch.randn(shape, dtype=torch.float32, device=device).to(self._torch_dtype)
 
 
-def _int_mm(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    return torch._int_mm(left, right)
-
-
 PROBES = (
-    Matmul("fp32", torch.float32, torch.matmul),
-    Matmul("bf16", torch.bfloat16, torch.matmul),
-    Matmul("int8", torch.int8, _int_mm),
+    Matmul("fp32", torch.float32, torch.mm),
+    Matmul("bf16", torch.bfloat16, torch.mm),
+    Matmul("int8", torch.int8, torch._int_mm),
 )

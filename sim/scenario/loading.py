@@ -70,7 +70,7 @@ def _problem(document: Document, item: ErrorDetails) -> Problem:
         "model_type": "found {found}; a mapping of keys and values would do",
         "tuple_type": "found {found}; a list, as in [a, b], would do",
         "too_short": "is empty; give at least one",
-        "string_pattern_mismatch": "found {found}; a name has letters, digits, - and _ only",
+        "string_pattern_mismatch": "found {found}; a name has letters, digits, - and _ only (a plan's also spaces)",
         "kind": "found {found}; one of merge, training, evaluation, trace would do, as in 'kind: training'",
     }
     if kind == "kind":

@@ -19,6 +19,8 @@ class Word(BaseModel):
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
+PlanName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]*$")]
+
 Path = str
 """A path as written; `sim.scenario.document` makes it absolute against the file that names it."""
 

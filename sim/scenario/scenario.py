@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sim.scenario.model import Name, Path, Word
+from sim.scenario.model import Name, Path, PlanName, Word
 from sim.scenario.policy import Policy
 from sim.scenario.providers import Pool, Provider
 from sim.scenario.units import Duration, PositiveDuration, Whole
@@ -14,7 +14,7 @@ from sim.scenario.workloads import Workload
 class Study(Word):
     """Plans to compare: each a name and the keys it overrides in this scenario."""
 
-    compare: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    compare: dict[PlanName, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Scenario(Word):

@@ -1,0 +1,157 @@
+"""Every probe is found by being there, measures the same shapes every time, and counts its bytes and flops as the cost model does."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from profiler.measuring import TRIED_RANGE, TRIED_SHARE, Item, trial  # noqa: E402
+from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E402
+from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
+
+CPU = torch.device("cpu")
+FAMILIES = {
+    "matmul-fp32",
+    "matmul-bf16",
+    "matmul-int8",
+    "int8-linear",
+    "memory-copy",
+    "host-copy",
+    "disk-read",
+    "disk-write",
+    "merge-linear",
+}
+ANCHORS = {"mlp-step", "transformer-step"}
+TINY = {
+    "matmul-fp32": {"m": 32, "n": 48, "k": 16},
+    "matmul-bf16": {"m": 32, "n": 48, "k": 16},
+    "matmul-int8": {"m": 32, "n": 48, "k": 16},
+    "int8-linear": {"m": 32, "n": 48, "k": 16},
+    "memory-copy": {"bytes": 4096},
+    "disk-read": {"bytes": MIB},
+    "disk-write": {"bytes": MIB},
+    "merge-linear": {"experts": 3, "parameters": 1000},
+    "mlp-step": {"batch": 8, "inputs": 16, "hidden": 32, "outputs": 16},
+    "transformer-step": {
+        "layers": 2, "hidden": 32, "intermediate": 64, "heads": 4, "kv_heads": 2, "vocabulary": 64, "sequence": 16, "batch": 2,
+    },
+}  # fmt: skip
+COUNTED = {
+    "matmul-fp32": (4 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
+    "matmul-bf16": (2 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
+    "matmul-int8": (32 * 16 + 16 * 48 + 4 * 32 * 48, 2 * 32 * 48 * 16),
+    "int8-linear": (2 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
+    "memory-copy": (2 * 4096, 0),
+    "disk-read": (MIB, 0),
+    "disk-write": (MIB, 0),
+    "merge-linear": (4 * 1000 * 2, 2 * 3 * 1000),
+}
+
+
+def test_discovery_finds_every_probe() -> None:
+    probes = all_probes()
+    assert {name for name, probe in probes.items() if not probe.anchor} == FAMILIES
+    assert {name for name, probe in probes.items() if probe.anchor} == ANCHORS
+    for name, probe in probes.items():
+        assert probe.name == name
+        assert len(probe.measures) > 10
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_shapes_are_distinct_reproducible_and_enough_to_fit(kind: str, quick: bool) -> None:
+    device = torch.device(kind)
+    for name, probe in all_probes().items():
+        shapes = probe.shapes(device, quick=quick)
+        assert shapes == probe.shapes(device, quick=quick)
+        assert len({tuple(shape.items()) for shape in shapes}) == len(shapes)
+        if not probe.anchor and not (name == "host-copy" and kind == "cpu"):
+            assert len(shapes) >= 5
+    assert not all_probes()["host-copy"].shapes(torch.device("cpu"), quick=quick)
+
+
+def test_int8_shapes_suit_what_a_gpu_requires() -> None:
+    for shape in all_probes()["matmul-int8"].shapes(torch.device("cuda"), quick=False):
+        assert shape["m"] > 16
+        assert shape["n"] % 8 == shape["k"] % 8 == 0
+
+
+def test_the_space_is_filled_evenly_on_a_logarithmic_scale() -> None:
+    points = filled_space(256, 32, 8192, 16)
+    for axis in zip(*points, strict=True):
+        below = sum(size < math.sqrt(32 * 8192) for size in axis) / len(axis)
+        assert 0.4 < below < 0.6
+        assert all(32 <= size <= 8192 and size % 16 == 0 for size in axis)
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, tmp_path: Path) -> None:
+    work = all_probes()[name].prepare(TINY[name], CPU, tmp_path)
+    work.call()
+    work.call()
+    if name in COUNTED:
+        assert (work.bytes, work.flops) == COUNTED[name]
+    else:
+        assert work.flops > 0
+        assert work.warm_up > 1
+
+
+@pytest.mark.parametrize("name", sorted(ANCHORS))
+def test_a_training_step_learns(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that did not reach the weights would be measured too fast."""
+    torch.manual_seed(0)
+    losses: list[float] = []
+    name_of_loss = "mse_loss" if name == "mlp-step" else "cross_entropy"
+    functional = torch.nn.functional
+    original = getattr(functional, name_of_loss)
+
+    def recorded(*arguments: object) -> object:
+        loss = original(*arguments)
+        losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(functional, name_of_loss, recorded)
+    work = all_probes()[name].prepare(TINY[name], CPU, tmp_path)
+    for _ in range(150):
+        work.call()
+    assert losses[-1] < 0.97 * losses[0]
+
+
+def test_random_numbers_are_random_and_as_many_as_asked() -> None:
+    numbers = random_numbers((1 << 20) + 5, torch.bfloat16, CPU)
+    assert numbers.numel() == (1 << 20) + 5
+    assert float(numbers.float().std()) == pytest.approx(1.0, abs=0.02)
+    assert torch.equal(numbers[1 << 20 :], numbers[:5])
+
+
+def test_files_are_written_and_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_file(path, bytes(range(256)) * 100, 3 * MIB + 17)
+    assert path.stat().st_size == 3 * MIB + 17
+    assert read_file(path, bytearray(MIB)) == 3 * MIB + 17
+
+
+def test_pages_that_stay_cached_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_file(path, bytes(MIB), 4 * MIB)
+    path.read_bytes()
+    monkeypatch.setattr("profiler.probes.disk.drop_cache", lambda _: None)
+    share = cached_share(path)
+    if share is None:
+        pytest.skip("this file system does not tell")
+    assert share == 1.0
+    note = all_probes()["disk-read"].prepare({"bytes": MIB}, CPU, tmp_path).note
+    assert note is not None
+    assert "page cache kept" in note
+
+
+def test_a_probe_is_tried_on_a_shape_that_tells_its_speed() -> None:
+    sizes = (1, 40, 1_000, 20_000, 1_000_000)
+    found = trial([Item(probe="p", shape={"m": size, "n": 2}) for size in reversed(sizes)])
+    assert found is not None
+    item, ratio = found
+    assert item.shape["m"] == TRIED_SHARE * sizes[-1]
+    assert ratio == sizes[-1] / item.shape["m"] >= TRIED_RANGE
+    assert trial([Item(probe="p", shape={"bytes": size}) for size in (8, 16, 64)]) is None
