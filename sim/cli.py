@@ -202,7 +202,8 @@ def _profile(options: argparse.Namespace) -> int:
 def _dashboard(options: argparse.Namespace) -> int:
     from dashboard.launch import launch
 
-    return launch(options.runs, port=options.port, headless=options.headless)
+    code: int = launch(options.runs, port=options.port, headless=options.headless)
+    return code
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_fits
 from sim.cost.merge import merge_cost, merge_fits
 from sim.cost.models import model_shape
-from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost
+from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost, training_families
 from sim.scenario.providers import Pool
 from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload
 
@@ -64,6 +64,18 @@ class CostTable:
             return EvaluationCost(math.inf, math.inf)
         cost = evaluation_cost(shape, work.precision, work.sequence, calibration)
         return EvaluationCost(cost.token_s / gpus, cost.image_s / gpus)
+
+
+def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> tuple[str, ...]:
+    """The calibration's families that the cost of `work` rests on; those it lacks are left out."""
+    if isinstance(work, MergeWorkload):
+        named = ["merge-linear"]
+        named += ["host-copy"] if work.source != "device" and calibration.device.kind == "gpu" else []
+        named += ["disk-read", "disk-write"] if work.source == "storage" else []
+    else:
+        named = list(training_families(calibration, work.precision))
+        named += ["disk-write"] if isinstance(work, TrainingWorkload) and work.checkpoint is not None else []
+    return tuple(family for family in named if family in calibration.fits)
 
 
 def training_job(work: TrainingWorkload, gpus: int) -> TrainingJob:

@@ -95,12 +95,12 @@ def plan_rows(comparison: Comparison) -> Rows:
         "plan",
         *(TITLES[name] for name in PLAN_HEADLINES),
         *(f"{name.split('.')[1]}: p95 wait" for name in workloads),
-        "targets met",
+        "targets",
     )
     cells = []
     for plan, summary in comparison.plans.items():
-        met = sum(verdict.outcome == "met" for verdict in summary.verdicts)
-        of = f"{met} of {len(summary.verdicts)}" if summary.verdicts else "–"
+        outcomes = [verdict.outcome for verdict in summary.verdicts]
+        of = ", ".join(f"{outcomes.count(word)} {word}" for word in ("met", "unsure", "missed") if word in outcomes) or "–"
         cells.append((plan, *(with_interval(name, summary.figure(name)) for name in (*PLAN_HEADLINES, *workloads)), of))
     return Rows("Plans", headings, tuple(cells))
 

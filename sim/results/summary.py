@@ -23,7 +23,7 @@ class Verdict(_Part):
 
 
 class Basis(_Part):
-    """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of its families."""
+    """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of the families used."""
 
     gpu: str
     device: str

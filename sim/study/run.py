@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 
 import sim
+from sim.cost.durations import families
 from sim.results.run_folder import write_run
 from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts
 from sim.scenario.document import Document
 from sim.scenario.loading import resolved_yaml
+from sim.scenario.workloads import TraceWorkload
 from sim.study.preparation import Preparation, prepare
 from sim.study.replication import QUANTILES, Replication, replicate
 
@@ -103,7 +105,9 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
 
 
 def _bases(preparation: Preparation) -> Iterable[Basis]:
+    drawn = [work for work in preparation.scenario.workloads.values() if not isinstance(work, TraceWorkload)]
     for gpu, calibration in preparation.calibrations.items():
+        used = {family for work in drawn for family in families(work, calibration)}
         yield Basis(
             gpu=gpu,
             device=calibration.device.name,
@@ -111,7 +115,7 @@ def _bases(preparation: Preparation) -> Iterable[Basis]:
             completeness=calibration.completeness,
             date=calibration.date,
             sha256=hashlib.sha256(calibration.model_dump_json().encode()).hexdigest(),
-            error_p95=max(fit.error_p95 for fit in calibration.fits.values()),
+            error_p95=max(calibration.fit(family).error_p95 for family in used),
         )
 
 
