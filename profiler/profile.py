@@ -45,6 +45,7 @@ def profile(
     items = [Item(probe=name, shape=shape) for name, listed in shapes.items() for shape in listed]
     before = Moment.now()
     with tempfile.TemporaryDirectory(prefix=".leadtime-profile-", dir=target.parent) as folder:
+        Path(folder, ".gitignore").write_text("*\n", encoding="utf-8")  # nobody's `git add` should sweep up a profile under way
         runs = measure_in_processes(
             items, chosen.type, Path(folder), processes=PROCESSES[quick], least_s=LEAST_S[quick], progress=progress
         )  # fmt: skip

@@ -131,6 +131,20 @@ def test_held_out_shapes_change_the_error_and_nothing_else() -> None:
     assert (before.fitted_shapes, before.held_out_shapes) == (29, 11)
 
 
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 1000), noise=st.floats(0.0, 0.3), family=st.sampled_from(["f", "int8-linear"]))
+def test_more_work_never_takes_less_time(seed: int, noise: float, family: str) -> None:
+    """Holds monotonicity in m, n and k whatever the measurements' noise: a planner compares shapes that nobody measured."""
+    found = fit_family(family, products(GPU_LIKE, 24, noise, seed))
+    assert found is not None
+    sizes = np.geomspace(16, 32768, 25).tolist()
+    for name in ("m", "n", "k"):
+        shapes = [{"m": 512.0, "n": 512.0, "k": 512.0} | {name: size} for size in sizes]
+        moved = [2.0 * (one["m"] * one["k"] + one["k"] * one["n"] + one["m"] * one["n"]) for one in shapes]
+        seconds = [found.matmul_seconds(**one, bytes_moved=bytes_moved) for one, bytes_moved in zip(shapes, moved, strict=True)]
+        assert seconds == sorted(seconds)
+
+
 def test_too_few_shapes_give_no_fit() -> None:
     true = Fit(family="f", bytes_per_s=1e9, error_median=0, error_p95=0)
     assert fit_family("f", copies(true, LEAST_SHAPES - 1)) is None

@@ -104,6 +104,11 @@ def test_a_measurement_is_the_median_of_the_processes_medians() -> None:
     assert range_note([found]) == "between processes: slowest over fastest 3.00 at the median shape, 3.00 at the 95 % one"
 
 
+def test_processes_that_disagree_too_far_are_called_disturbed() -> None:
+    runs = [[sample(PRODUCTS[0], seconds)] for seconds in (1e-3, 9e-3, 1e-3)]
+    assert range_note(join(runs, all_probes())[0]).endswith("disturbed, profile again when nothing else runs")
+
+
 def test_skipped_operations_and_doubts_become_notes_once() -> None:
     first, second = PRODUCTS[:2]
     runs = [[sample(first, 0, skipped="RuntimeError: no"), sample(second, 1e-3, note="looks cached")] for _ in range(2)]

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from profiler.measuring import TRIED_RANGE, TRIED_SHARE, Item, trial  # noqa: E402
 from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E402
 from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
+from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
 
 CPU = torch.device("cpu")
 FAMILIES = {
@@ -57,6 +58,12 @@ def test_discovery_finds_every_probe() -> None:
     for name, probe in probes.items():
         assert probe.name == name
         assert len(probe.measures) > 10
+
+
+def test_the_profiler_measures_every_family_that_a_datasheet_states() -> None:
+    """Holds the contract between the rooms: whatever the cost model can ask of a datasheet, a profile can answer."""
+    stated = set(datasheet_calibration(DATASHEETS["h100-sxm"]).fits)
+    assert stated <= {probe.family for probe in all_probes().values() if not probe.anchor}
 
 
 @pytest.mark.parametrize("quick", [True, False])

@@ -48,6 +48,20 @@ def test_a_profile_reads_back_as_it_was_made(made: tuple[Calibration, Path, list
     assert steps == [(1, 2), (2, 2)]
 
 
+def test_a_profile_under_way_stays_out_of_version_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def interrupted(_: object, device: str, folder: Path, **__: object) -> None:
+        seen.append((folder / ".gitignore").read_text())
+        raise InputError.of(f"stopped measuring {device}")
+
+    monkeypatch.setattr("profiler.processes.measure_in_processes", interrupted)
+    with pytest.raises(InputError, match="stopped measuring cpu"):
+        profile("cpu", out=tmp_path / "out.json", only=TINY)
+    assert seen == ["*\n"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_profile_says_what_was_measured_where_and_when(made: tuple[Calibration, Path, list[tuple[int, int]]]) -> None:
     calibration = made[0]
     assert (calibration.source, calibration.completeness, calibration.extrapolated) == ("measured", "quick", False)

@@ -1,0 +1,23 @@
+"""The page of finished runs and studies."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.showing import errors_shown, show_folder
+from sim.report.saving import RUNS
+from sim.results.run_folder import is_run
+
+
+def page(given: list[Path]) -> None:
+    """Show one of the `given` run folders, or of those under ``runs/`` where none was given; the newest first."""
+    folders = given or sorted(
+        (folder for folder in RUNS.glob("[!.]*") if is_run(folder)), key=lambda one: one.stat().st_mtime, reverse=True
+    )
+    if not folders:
+        st.header("No runs yet")
+        st.write("There is no run folder under `runs/` here. Run a scenario on the next page, or with `leadtime run second-source`.")
+        return
+    folder = st.sidebar.selectbox("Run folder", folders, format_func=lambda one: one.name, key="run")
+    with errors_shown():
+        show_folder(folder, key="runs")

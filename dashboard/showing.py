@@ -1,0 +1,155 @@
+"""How the dashboard shows results: every page draws a run, a study and an input error with these functions."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves
+from sim.report.rows import (
+    Rows,
+    basis_lines,
+    difference_rows,
+    headline_rows,
+    plan_rows,
+    pool_rows,
+    target_rows,
+    tenant_rows,
+    workload_rows,
+)
+from sim.results.run_folder import REPORT, SCENARIO, STUDY, read_summary, read_table
+from sim.results.summary import Summary
+from sim.scenario.errors import InputError
+from sim.scenario.units import format_duration
+from sim.study.comparison import Comparison, read_comparison
+
+METRICS_A_ROW = 4
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: a price keeps its dollar sign, a file name its underscores."""
+    return re.sub(r"([\\`*_\[\]$<>~#:|])", r"\\\1", text)
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Input that cannot be used becomes one line a problem instead of a traceback."""
+    try:
+        yield
+    except InputError as error:
+        for problem in error.problems:
+            st.error(plain(str(problem)))
+
+
+@contextmanager
+def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A spinner, and a bar that fills as replications end."""
+    with st.spinner(what):
+        bar = st.progress(0.0)
+
+        def step(done: int, total: int) -> None:
+            bar.progress(done / total, text=f"{done} of {total} replications")
+
+        try:
+            yield step
+        finally:
+            bar.empty()
+
+
+def show_folder(folder: Path, *, key: str) -> None:
+    """A run folder's results; of a study's, the comparison and then the plan that is chosen."""
+    if not (folder / STUDY).is_file():
+        _show_run(folder)
+        return
+    comparison = read_comparison(folder)
+    first = comparison.plans[comparison.base]
+    _show_heading(first, folder)
+    show_comparison(comparison)
+    st.subheader("One plan in detail", divider="gray")
+    plan = st.radio("Plan", list(comparison.plans), horizontal=True, key=f"{key}-plan")
+    _show_results(folder / "plans" / (plan or comparison.base))
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Plans side by side: cost against wait, figures with intervals, paired differences."""
+    _mark_extrapolated(*comparison.plans.values())
+    _show_chart(cost_against_wait(comparison.plans))
+    show_rows(_transposed(plan_rows(comparison)))
+    show_rows(difference_rows(comparison))
+
+
+def show_rows(rows: Rows) -> None:
+    """A table under its title; nothing where it has no rows."""
+    if not rows.cells:
+        return
+    st.markdown(f"**{plain(rows.title)}**")
+    st.dataframe(pd.DataFrame(list(rows.cells), columns=list(rows.headings)), width="stretch", hide_index=True)
+
+
+def show_basis(summary: Summary) -> None:
+    """On what the figures rest, a line each."""
+    st.markdown("**What this rests on**")
+    st.markdown("\n".join(f"- {plain(line)}" for line in basis_lines(summary)))
+
+
+def _mark_extrapolated(*summaries: Summary) -> None:
+    if any(summary.extrapolated for summary in summaries):
+        st.warning("Extrapolated: some costs rest on a datasheet, not on measurements.")
+
+
+def _show_run(folder: Path) -> None:
+    _show_heading(read_summary(folder), folder)
+    _show_results(folder)
+
+
+def _show_heading(summary: Summary, folder: Path) -> None:
+    st.header(plain(summary.question or summary.scenario))
+    st.caption(
+        plain(
+            f"{summary.scenario} · {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not "
+            f"measured · {summary.replications} replications · seed {summary.seed} · {folder / REPORT}"
+        )
+    )
+
+
+def _show_results(folder: Path) -> None:
+    summary = read_summary(folder)
+    timeline, billing = read_table(folder, "timeline"), read_table(folder, "billing")
+    _mark_extrapolated(summary)
+    _show_headlines(headline_rows(summary))
+    show_rows(target_rows(summary))
+    show_rows(workload_rows(summary))
+    charts = (wait_curves(summary), utilisation_over_time(timeline), backlog_over_time(timeline), cost_by_provider(billing))
+    for pair in (charts[:2], charts[2:]):
+        for column, chart in zip(st.columns(2), pair, strict=True):
+            with column:
+                _show_chart(chart)
+    show_rows(pool_rows(summary))
+    show_rows(tenant_rows(summary))
+    show_basis(summary)
+    with st.expander("The scenario"):
+        st.code((folder / SCENARIO).read_text(encoding="utf-8"), language="yaml")
+
+
+def _show_headlines(rows: Rows) -> None:
+    """The headline figures as metrics, each with its interval beneath."""
+    st.caption(plain(rows.headings[-1]))
+    for start in range(0, len(rows.cells), METRICS_A_ROW):
+        for column, (name, text) in zip(st.columns(METRICS_A_ROW), rows.cells[start : start + METRICS_A_ROW], strict=False):
+            figure, _, interval = text.partition(" (")
+            column.metric(plain(name), figure)
+            column.caption(plain(interval.removesuffix(")")))
+
+
+def _show_chart(chart: Any) -> None:
+    st.altair_chart(chart.configure_legend(orient="bottom"), width="stretch", theme=None)
+
+
+def _transposed(rows: Rows) -> Rows:
+    """A column a plan: few plans and many figures read better that way."""
+    headings, *cells = zip(rows.headings, *rows.cells, strict=True)
+    return Rows(rows.title, headings, tuple(cells))

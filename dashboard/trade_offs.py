@@ -1,0 +1,86 @@
+"""The page of what-ifs: change one pool, try it, and see cost against wait for everything tried."""
+
+from typing import Any, get_args
+
+import streamlit as st
+
+from dashboard.showing import errors_shown, progress_shown, show_basis, show_comparison, show_rows
+from sim.report.rows import Rows
+from sim.results.summary import Summary
+from sim.scenario.document import Document
+from sim.scenario.loading import open_document, shipped_scenarios, validate
+from sim.scenario.providers import OFFER_KEYS
+from sim.scenario.scenario import Scenario
+from sim.scenario.workloads import Precision
+from sim.study.comparison import compare
+from sim.study.run import run_plan
+
+AS_WRITTEN = "as written"
+PLACE = "this plan"
+
+
+def page() -> None:
+    """Widgets of one pool, a button that tries the plan they say, and all plans tried so far."""
+    st.header("Trade-offs")
+    shipped = list(shipped_scenarios())
+    left, right = st.columns(2)
+    name = left.selectbox("Scenario", shipped, index=shipped.index("second-source"), key="scenario")
+    tried: dict[str, tuple[str, Summary]] = st.session_state.setdefault(f"tried-{name}", {})
+    with errors_shown():
+        document = open_document(name).override("study", None)
+        scenario = validate(document)
+        pools = {".".join(key): key for key in scenario.pools()}
+        pool = right.selectbox("Pool", list(pools), key=f"pool-{name}")
+        changes = _changes(document, scenario, pools[pool], key=f"{name}-{pool}")
+        at, try_it, forget = st.columns([1, 1, 3], vertical_alignment="bottom")
+        replications = at.number_input("Replications", min_value=1, value=min(scenario.replications, 5), step=1, key=f"replications-{name}")
+        trying = try_it.button("Try this plan", type="primary", key="try")
+        if forget.button("Forget plans", key="forget"):
+            tried.clear()
+        if trying:
+            _try(document.override("replications", int(replications), place=PLACE), changes, tried)
+    if not tried:
+        st.info("No plan tried yet. Try the pool as it is written, then change something and try again.")
+        return
+    with errors_shown():
+        show_rows(Rows("Plans tried", ("plan", "what was changed"), tuple((plan, change) for plan, (change, _) in tried.items())))
+        comparison = compare({plan: summary for plan, (_, summary) in tried.items()})
+        show_comparison(comparison)
+        show_basis(comparison.plans[comparison.base])
+
+
+def _changes(document: Document, scenario: Scenario, pool: tuple[str, str], *, key: str) -> dict[str, Any]:
+    """Overrides that differ from what is written, as the widgets say."""
+    path = "providers.{}.pools.{}".format(*pool)
+    written = document.data["providers"][pool[0]]["pools"][pool[1]]
+    kind_now = next(one for one in OFFER_KEYS if one in written["offer"])
+    nodes_at, kind_at, price_at, term_at, precision_at = st.columns(5)
+    nodes = nodes_at.number_input("Nodes at the start", min_value=0, value=scenario.pools()[pool].nodes, step=1, key=f"nodes-{key}")
+    kind = kind_at.selectbox("Offer", OFFER_KEYS, index=OFFER_KEYS.index(kind_now), key=f"kind-{key}")
+    price = price_at.text_input("Price", str(written["offer"][kind_now]), key=f"price-{key}")
+    offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | {kind: price}
+    if kind == "reserved":
+        offer["term"] = term_at.text_input("Term", str(written["offer"].get("term", "1 y")), key=f"term-{key}")
+    precision = precision_at.selectbox("Training precision", (AS_WRITTEN, *get_args(Precision)), key=f"precision-{key}")
+    changes: dict[str, Any] = {}
+    if nodes != scenario.pools()[pool].nodes:
+        changes[f"{path}.nodes"] = int(nodes)
+    if offer != {one: str(value) if one in (kind, "term") else value for one, value in written["offer"].items()}:
+        changes[f"{path}.offer"] = offer
+    if precision != AS_WRITTEN:
+        changes |= {f"workloads.{work}.precision": precision for work, one in scenario.workloads.items() if one.kind == "training"}
+    return changes
+
+
+def _try(document: Document, changes: dict[str, Any], tried: dict[str, tuple[str, Summary]]) -> None:
+    """Run the plan and note it under the next number."""
+    for key, value in changes.items():
+        document = document.override(key, value, place=PLACE)
+    with progress_shown("Running…") as step:
+        summary = run_plan(document, progress=step).summary
+    change = "; ".join(f"{key} = {_said(value)}" for key, value in changes.items()) or AS_WRITTEN
+    tried[f"plan {len(tried) + 1}"] = (change, summary)
+
+
+def _said(value: Any) -> str:
+    return ", ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)

@@ -1,0 +1,238 @@
+"""The dashboard's pages, driven without a browser, and the refusals of its launcher."""
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("streamlit")
+
+from streamlit.testing.v1 import AppTest
+
+from dashboard.launch import launch
+from dashboard.showing import plain
+from sim.report.rows import headline_rows
+from sim.report.saving import save
+from sim.scenario.document import read_document
+from sim.scenario.errors import InputError
+from sim.study.comparison import plan_documents, run_plans
+from sim.study.run import Run, run_plan
+
+TIMEOUT_S = 60
+TINY = """# How long do a few merges wait on one machine?
+name: tiny
+horizon: 4 d
+warmup: 1 d
+replications: 2
+workloads:
+  merges:
+    kind: merge
+    model: llama-3.1-8b
+    arrivals: {rate: 200/d}
+    target: {wait: {p95: 1 h}}
+providers:
+  here:
+    pools:
+      box: {gpu: amd-epyc-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}
+"""
+COMPARED = TINY + "study: {compare: {one: {}, two: {providers.here.pools.box.nodes: 2}}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+
+
+def _run(text: str) -> tuple[Path, Run]:
+    Path("tiny.yaml").write_text(text, encoding="utf-8")
+    run = run_plan(read_document(Path("tiny.yaml")), workers=1)
+    return save(run), run
+
+
+def _runs_page() -> None:
+    import sys
+    from pathlib import Path
+
+    from dashboard import runs
+
+    runs.page([Path(argument) for argument in sys.argv[1:]])
+
+
+def _scenario_page() -> None:
+    from dashboard import try_scenario
+
+    try_scenario.page()
+
+
+def _trade_offs_page() -> None:
+    from dashboard import trade_offs
+
+    trade_offs.page()
+
+
+def _opened(page: Callable[[], None]) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=TIMEOUT_S).run()
+    assert not app.exception
+    return app
+
+
+def _table(app: AppTest, heading: str) -> list[list[str]]:
+    """The rows of the first table whose first column has this heading."""
+    frames = [frame.value for frame in app.dataframe]
+    return next(frame.to_numpy().tolist() for frame in frames if frame.columns[0] == heading)
+
+
+def test_runs_page_shows_the_headline_figures_of_a_run() -> None:
+    _, run = _run(TINY)
+    app = _opened(_runs_page)
+    shown = {metric.label: metric.value for metric in app.metric}
+    expected = {plain(name): text.partition(" (")[0] for name, text in headline_rows(run.summary).cells}
+    assert shown == expected
+    assert "few merges wait" in app.header[0].value
+    assert [row[0] for row in _table(app, "pool")] == ["here.box"]
+
+
+def test_runs_page_marks_what_is_extrapolated() -> None:
+    _run(TINY)
+    assert not _opened(_runs_page).warning
+    _run(TINY.replace("amd-epyc-2c", "h100-sxm").replace("tiny", "extrapolated"))
+    app = _opened(_runs_page)
+    assert "Extrapolated" in app.warning[0].value
+
+
+def test_runs_page_offers_the_plans_of_a_study() -> None:
+    Path("tiny.yaml").write_text(COMPARED, encoding="utf-8")
+    study = run_plans(plan_documents(read_document(Path("tiny.yaml"))), workers=1)
+    save(study)
+    app = _opened(_runs_page)
+    plans = app.radio[0]
+    assert plans.options == ["one", "two"]
+    first = [metric.value for metric in app.metric]
+    plans.set_value("two").run()
+    assert not app.exception
+    assert [metric.value for metric in app.metric] != first
+
+
+def test_runs_page_offers_the_folders_given_and_says_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _opened(_runs_page).header[0].value == "No runs yet"
+    folder, _ = _run(TINY)
+    kept = folder.rename("elsewhere")
+    monkeypatch.setattr(sys, "argv", ["app.py", str(kept)])
+    assert _opened(_runs_page).selectbox[0].options == ["elsewhere"]
+
+
+def test_runs_page_says_what_a_damaged_folder_lacks() -> None:
+    folder, _ = _run(TINY)
+    (folder / "timeline.parquet").unlink()
+    app = _opened(_runs_page)
+    assert "has no readable timeline.parquet" in app.error[0].value
+
+
+def test_the_app_opens_on_the_runs_page() -> None:
+    import dashboard.app
+
+    app = AppTest.from_file(str(dashboard.app.__file__), default_timeout=TIMEOUT_S).run()
+    assert not app.exception
+    assert app.header[0].value == "No runs yet"
+
+
+def test_an_edited_scenario_runs_and_is_kept() -> None:
+    app = _opened(_scenario_page)
+    app.text_area[0].set_value(TINY).run()
+    app.button(key="run-scenario").click().run()
+    assert not app.exception
+    assert not app.error
+    (kept,) = Path("runs").glob("tiny-*")
+    assert str(kept) in app.success[0].value
+    assert len(app.metric) >= 9
+
+
+def test_every_problem_of_an_edited_scenario_is_one_line() -> None:
+    app = _opened(_scenario_page)
+    wrong = TINY.replace("horizon:", "horizont:").replace("nodes: 1,", "nodes: -1,")
+    app.text_area[0].set_value(wrong).run()
+    app.button(key="run-scenario").click().run()
+    assert not app.exception
+    lines = [error.value for error in app.error]
+    assert any("horizont" in line and "is not a key here" in line and plain("scenario.yaml:3:1") in line for line in lines)
+    assert any("nodes" in line for line in lines)
+    assert not Path("runs").exists()
+
+
+def test_two_plans_tried_are_two_rows_until_forgotten() -> None:
+    app = _opened(_trade_offs_page)
+    app.number_input(key="replications-second-source").set_value(1).run()
+    app.button(key="try").click().run()
+    app.number_input(key="nodes-second-source-incumbent.committed").set_value(30).run()
+    app.button(key="try").click().run()
+    assert not app.exception
+    assert _table(app, "plan") == [["plan 1", "as written"], ["plan 2", "providers.incumbent.pools.committed.nodes = 30"]]
+    app.button(key="forget").click().run()
+    assert not app.dataframe
+
+
+def test_a_price_that_is_none_is_an_error_line() -> None:
+    app = _opened(_trade_offs_page)
+    app.text_input(key="price-second-source-incumbent.committed").set_value("cheap").run()
+    app.button(key="try").click().run()
+    assert not app.exception
+    assert "cheap" in app.error[0].value
+    assert not app.dataframe
+
+
+def test_launch_refuses_what_is_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        launch([tmp_path, tmp_path / "absent"], port=70_000, headless=True)
+    assert len(refused.value.problems) == 3
+
+
+def test_launch_says_how_to_install_streamlit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.launch.find_spec", lambda name: None if name == "streamlit" else find_spec(name))
+    with pytest.raises(InputError, match=r"pip install 'leadtime\[dashboard\]'"):
+        launch([], port=8501, headless=True)
+
+
+class _Server:
+    """Stands in for the server's process: `outcome` is its exit code, or what waiting for it raises."""
+
+    def __init__(self, outcome: int | type[BaseException]) -> None:
+        self.outcome = outcome
+        self.command: list[str] = []
+        self.terminated = False
+
+    def __call__(self, command: list[str]) -> "_Server":
+        self.command = command
+        return self
+
+    def __enter__(self) -> "_Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def wait(self) -> int:
+        if isinstance(self.outcome, int):
+            return self.outcome
+        raise self.outcome
+
+    def terminate(self) -> None:
+        self.terminated = True
+
+
+def test_launch_passes_folders_and_returns_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = _run(TINY)
+    server = _Server(3)
+    monkeypatch.setattr("dashboard.launch.subprocess.Popen", server)
+    assert launch([folder], port=8600, headless=True) == 3
+    assert server.command[server.command.index("--") + 1 :] == [str(folder.resolve())]
+    assert server.command[server.command.index("--server.address") + 1] == "localhost"
+
+
+def test_ctrl_c_ends_the_dashboard_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = _Server(KeyboardInterrupt)
+    monkeypatch.setattr("dashboard.launch.subprocess.Popen", server)
+    assert launch([], port=8600, headless=True) == 0
+    assert server.terminated

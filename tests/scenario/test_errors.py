@@ -1,0 +1,125 @@
+"""Errors of a scenario: all of them at once, each with file, line, key, what was found and what would do."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.scenario.document import parse_set
+from sim.scenario.errors import InputError
+from sim.scenario.loading import open_document, resolved_yaml, validate
+from tests.conftest import SMALL
+
+BROKEN = """\
+# ?
+name: broken
+horizon: 90
+warmup: 7 d
+workloads:
+  a: {kind: training, model: llama-3.1-8b, tokenz: 3M, tokens: 3M, arrivals: {rate: 4 GB}}
+  b: {kind: dance, model: llama-3.1-8b}
+providers:
+  p:
+    pools:
+      x: {gpu: h100-sxm, nodes: -3, offer: {on-demand: 3.10}}
+      y: {gpu: h100-sxm, nodes: 1, offer: {rented: 1 USD/GPU/h}}
+policy: {queue: {order: lifo}}
+"""
+
+GOLDEN = """\
+F:3:1: horizon: found 90, which has no unit; a duration takes one of ms, s, min, h, d, w, month, months, y, as in '90 d'
+F:6:44: workloads.a.tokenz: is not a key here; did you mean 'tokens'?
+F:6:79: workloads.a.arrivals.rate: found '4 GB', whose unit 'GB' does not fit; a rate takes one of /s, /min, /h, /d, /w, /month, /y, as in '40/d'
+F:7:3: workloads.b: found 'dance'; one of merge, training, evaluation, trace would do, as in 'kind: training'
+F:11:26: providers.p.pools.x.nodes: found -3; the number of nodes is a whole number, 0 or more
+F:11:45: providers.p.pools.x.offer.on-demand: found 3.1, which has no unit; a price takes one of USD/GPU/h, USD/GPU/s, USD/GPU/d, USD/GPU/month, as in '2.49 USD/GPU/h'
+F:13:18: policy.queue.order: found 'lifo'; one of 'fifo' or 'priority' would do
+"""  # noqa: E501  one line a problem, as printed
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        validate(open_document(str(path)))
+    return [str(problem).replace(str(path), "F") for problem in caught.value.problems]
+
+
+def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    """The golden list: nothing missing, in the words a user reads."""
+    path = tmp_path / "broken.yaml"
+    path.write_text(BROKEN, encoding="utf-8")
+    found = problems(path)
+    for line in GOLDEN.splitlines():
+        assert line in found
+    assert any("an offer is exactly one of owned, reserved, on-demand" in line and line.startswith("F:12:") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: a\nname: b\n", "is written twice, first at F:1:1; keep one"),
+        ("name: [a\n", "is not YAML"),
+        ("- a\n", "holds no scenario"),
+        ("name: !!python/object:os.system x\n", "plain data"),
+        ("a0: &a0 x\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 7)), "expands to over"),
+        ("extends: nowhere\n", "neither a file beside it nor a shipped scenario"),
+        ("a: " + "[" * 60 + "]" * 60 + "\n", "nested over 32 deep"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """Duplicate keys, foreign tags, bombs and bad YAML end in one message."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert any(says in line for line in problems(path)), problems(path)
+
+
+def test_folder_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
+    """Not a file, not there, not text."""
+    (tmp_path / "bin.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "is a folder" in problems(tmp_path)[0]
+    assert "no such file" in problems(tmp_path / "none.yaml")[0]
+    assert "not UTF-8" in problems(tmp_path / "bin.yaml")[0]
+
+
+def test_rules_across_keys(small: Path) -> None:
+    """A preference for nobody, a warm-up as long as the horizon, no node anywhere."""
+    document = open_document(str(small))
+    cases = {
+        "policy.routing.prefer": (["frist"], "did you mean 'first'?"),
+        "warmup": ("10 d", "not shorter than the horizon"),
+        "horizon": (None, "has no end of its own"),
+    }
+    for key, (value, says) in cases.items():
+        with pytest.raises(InputError, match=says.replace("?", r"\?")):
+            validate(document.override(key, value))
+    empty = document.override("providers.first.pools.a.nodes", 0).override("providers.second.pools.b.nodes", 0)
+    with pytest.raises(InputError, match="no pool ever has a node"):
+        validate(empty)
+
+
+def test_set_goes_through_the_same_validation(small: Path) -> None:
+    """``--set`` is an override like any other, and its errors say so."""
+    key, value = parse_set("providers.first.pools.a.nodes=many")
+    with pytest.raises(InputError, match=r"--set: providers\.first\.pools\.a\.nodes: found 'many'"):
+        validate(open_document(str(small)).override(key, value))
+    with pytest.raises(InputError, match="write KEY=VALUE"):
+        parse_set("nodes 3")
+
+
+def test_extends_and_resolution_round_trip(tmp_path: Path) -> None:
+    """An extending file overrides keys, and the resolved YAML loads to the same scenario."""
+    (tmp_path / "base.yaml").write_text(SMALL, encoding="utf-8")
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: base.yaml\nname: child\nhorizon: 20 d\npolicy: null\n", encoding="utf-8")
+    document = open_document(str(child))
+    scenario = validate(document)
+    assert (scenario.name, scenario.horizon, scenario.policy.routing.prefer) == ("child", 20 * 86400.0, ())
+    assert document.question == "Does the queue clear?"
+    again = tmp_path / "again.yaml"
+    again.write_text(resolved_yaml(document), encoding="utf-8")
+    assert validate(open_document(str(again))) == scenario
+
+
+def test_extending_in_a_circle_is_refused(tmp_path: Path) -> None:
+    """a extends b extends a."""
+    (tmp_path / "a.yaml").write_text("extends: b.yaml\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n", encoding="utf-8")
+    assert "extends itself" in problems(tmp_path / "a.yaml")[0]

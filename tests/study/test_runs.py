@@ -1,0 +1,118 @@
+"""Runs: same input, same bytes in any process; a plan's demand does not depend on its providers; folders are whole or absent."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.report.saving import save
+from sim.results.run_folder import read_summary, read_table
+from sim.scenario.errors import InputError
+from sim.scenario.loading import open_document
+from sim.study.comparison import plan_documents, run_plans
+from sim.study.preparation import prepare
+from sim.study.replication import replicate
+from sim.study.run import run_plan
+
+FINGERPRINT = """
+import hashlib, sys
+from sim.scenario.loading import open_document
+from sim.study.run import run_plan
+run = run_plan(open_document(sys.argv[1]), workers=int(sys.argv[2]))
+jobs = run.tables["jobs"]
+print(hashlib.sha256(b"".join(jobs[name].to_numpy().tobytes() for name in ("arrival_s", "start_s", "end_s"))
+      + run.summary.model_dump_json().encode()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_same_seed_same_bytes_in_any_process(small: Path, workers: int) -> None:
+    """Here, in a fresh process, over worker processes: one fingerprint."""
+    run = run_plan(open_document(str(small)), workers=1)
+    jobs = run.tables["jobs"]
+    columns = b"".join(jobs[name].to_numpy().tobytes() for name in ("arrival_s", "start_s", "end_s"))
+    here = hashlib.sha256(columns + run.summary.model_dump_json().encode()).hexdigest()
+    script = small.parent / "fingerprint.py"
+    script.write_text(
+        f"if __name__ == '__main__':\n{''.join('    ' + line + chr(10) for line in FINGERPRINT.splitlines())}", encoding="utf-8"
+    )
+    command = [sys.executable, str(script), str(small), str(workers)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == here
+
+
+def test_changing_a_provider_never_changes_the_demand(small: Path) -> None:
+    """Common random numbers: same arrivals and durations under another plan; another seed differs."""
+    document = open_document(str(small))
+    base = replicate(prepare(document), 1)
+    other = replicate(prepare(document.override("providers.second", None).override("policy", None)), 1)
+    assert base.figures["jobs"] == other.figures["jobs"]
+    first, second = (prepare(one).costs(1) for one in (document, document.override("seed", 6)))
+    assert first.calibrations["h100-sxm"] != second.calibrations["h100-sxm"]
+    again = prepare(document.override("providers.first.pools.a.nodes", 3)).costs(1)
+    assert again.calibrations["h100-sxm"] == first.calibrations["h100-sxm"]
+
+
+def test_a_run_folder_holds_everything_and_reads_back(small: Path, tmp_path: Path) -> None:
+    """Scenario, calibration, tables, summary, report; the resolved scenario gives the same run."""
+    run = run_plan(open_document(str(small)))
+    folder = save(run, tmp_path / "out")
+    names = {
+        "scenario.yaml",
+        "calibration-h100-sxm.json",
+        "jobs.parquet",
+        "timeline.parquet",
+        "billing.parquet",
+        "summary.json",
+        "report.html",
+    }
+    assert {path.name for path in folder.iterdir()} == names
+    assert read_summary(folder) == run.summary
+    jobs = read_table(folder, "jobs")
+    assert (jobs["wait_s"] >= 0).all()
+    again = run_plan(open_document(str(folder / "scenario.yaml")))
+    assert again.summary.figures == run.summary.figures
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 4
+    assert "Extrapolated" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_an_existing_folder_is_refused_and_nothing_is_left_behind(small: Path, tmp_path: Path) -> None:
+    """Nothing half-written, nothing overwritten."""
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match="exists already"):
+        save(run_plan(open_document(str(small)).override("replications", 1)), tmp_path / "taken")
+    assert {path.name for path in tmp_path.iterdir()} == {"taken", "small.yaml"}
+
+
+def test_plans_are_compared_on_the_same_demand(small: Path) -> None:
+    """A plan without its second provider waits longer, and the paired interval knows it."""
+    document = open_document(str(small)).override("study", {"compare": {"one": {"providers.second": None, "policy": None}, "two": {}}})
+    study = run_plans(plan_documents(document))
+    one, two = study.comparison.plans.values()
+    assert one.figure("jobs") == two.figure("jobs")
+    difference = study.comparison.differences["two"]["wait.mean"]
+    assert difference.mean == pytest.approx(two.figure("wait.mean").mean - one.figure("wait.mean").mean)  # type: ignore[operator]
+    assert np.all(np.array(difference.values, float) <= 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("workloads.tunes.model", "llama-9", "not in the catalogue"),
+        ("workloads.tunes.model", "llama-3.1-405b", r"does not fit 1 GPU; it needs at least \d+ GPUs of h100-sxm"),
+        ("workloads.tunes.gpus", 64, "fit no pool: the largest asks for 64 GPUs"),
+        ("providers.first.pools.a.gpu", "h100", "did you mean 'h100-sxm'"),
+        ("calibration", "/nowhere.json", "cannot be read"),
+        ("workloads.merges", {"kind": "trace", "format": "csv", "path": "/nowhere.csv"}, "cannot be read"),
+        ("workloads.merges", {"kind": "trace", "format": "csv", "path": "$LEADTIME_NOWHERE/x.csv"}, "LEADTIME_NOWHERE is not set"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_its_line(small: Path, key: str, value: object, says: str) -> None:
+    """Unknown model, misfit, oversized gang, unknown device, missing files: one message, one place."""
+    with pytest.raises(InputError, match=says) as caught:
+        run_plan(open_document(str(small)).override(key, value))
+    assert all(problem.where for problem in caught.value.problems)
