@@ -109,7 +109,7 @@ def memory_bytes(job: TrainingJob, layout: Layout) -> float:
     states = float(shape.parameters * (WEIGHT_BYTES + GRADIENT_BYTES + OPTIMISER_BYTES))
     if layout.sharding == "sharded":
         largest = max(shape.parameters / (shape.layers + 2), shape.vocabulary * shape.hidden)
-        states = states / job.gpus + 2 * (WEIGHT_BYTES + GRADIENT_BYTES) * largest
+        states = states / job.gpus + 2 * (2 * size) * largest  # weights and gradients of this layer and the next
     query, key = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     layer = size * (3 * shape.hidden + 2 * query + 2 * key + 3 * shape.intermediate)
     saved = shape.layers * size * shape.hidden + layer if layout.recompute else shape.layers * layer
@@ -117,13 +117,10 @@ def memory_bytes(job: TrainingJob, layout: Layout) -> float:
 
 
 def layouts(job: TrainingJob) -> Iterator[Layout]:
-    """Every layout worth trying: micro-batches halve down to one sequence."""
-    sequence = min(job.sequence, job.tokens_per_gpu)
-    micro = job.tokens_per_gpu
-    sizes = [micro]
-    while micro // 2 >= sequence:
-        micro //= 2
-        sizes.append(micro)
+    """Every layout worth trying: micro-batches of whole sequences, down to one."""
+    sequences = max(job.tokens_per_gpu // job.sequence, 1)
+    whole = [job.sequence * count for count in range(sequences - 1, 0, -1) if sequences % count == 0]
+    sizes = [job.tokens_per_gpu, *whole]
     shardings: tuple[Literal["replicated", "sharded"], ...] = ("replicated", "sharded") if job.gpus > 1 else ("replicated",)
     for sharding, recompute, size in product(shardings, (False, True), sizes):
         yield Layout(sharding, recompute, size)
@@ -135,13 +132,20 @@ def fits(job: TrainingJob, memory: float) -> list[Layout]:
 
 
 def least_gpus(job: TrainingJob, memory: float) -> int | None:
-    """The fewest GPUs (1, 2, 4, …) of this memory on which the model trains; None where none up to MAX_GPUS would do."""
-    gpus = 1
-    while gpus <= MAX_GPUS:
-        if fits(TrainingJob(job.shape, job.precision, gpus, job.sequence, job.tokens_per_gpu), memory):
-            return gpus
-        gpus *= 2
-    return None
+    """The fewest GPUs of this memory on which the model trains; None where none up to MAX_GPUS would do."""
+
+    def enough(gpus: int) -> bool:
+        return bool(fits(TrainingJob(job.shape, job.precision, gpus, job.sequence, job.tokens_per_gpu), memory))
+
+    few, many = 0, 1
+    while not enough(many):
+        few, many = many, 2 * many
+        if many > MAX_GPUS:
+            return None
+    while many - few > 1:  # sharding over more GPUs never takes more memory on each
+        middle = (few + many) // 2
+        few, many = (few, middle) if enough(middle) else (middle, many)
+    return many
 
 
 def step_cost(job: TrainingJob, calibration: Calibration, node_type: NodeType) -> StepCost | None:
@@ -182,7 +186,7 @@ def _layout_cost(job: TrainingJob, layout: Layout, calibration: Calibration, nod
 
 
 def _network_seconds(job: TrainingJob, layout: Layout, rounds: float, node_type: NodeType) -> float:
-    gradients = float(job.shape.parameters * GRADIENT_BYTES)
+    gradients = float(job.shape.parameters * BYTES[job.precision])  # as large as the weights
     if layout.sharding == "replicated":
         return all_reduce_seconds(gradients, job.gpus, node_type)
     # Weights gathered for the forward and again for the backward pass, gradients scattered: three passes a micro-batch.

@@ -6,6 +6,8 @@ fits. The queue is strict: while its head does not fit, nothing behind it starts
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heappush
+from typing import Any
 
 import simpy
 
@@ -59,6 +61,8 @@ class Pool:
     def __init__(self, index: int, plan: PoolPlan, order: str, jobs: JobTable, records: Records, clock: Clock) -> None:
         self.plan = plan
         self.clock = clock
+        self._events: list[Any] = clock._queue
+        self._ids = clock._eid
         self._index = index
         self._records = records
         self._gpus, self._duration = cells(jobs.gpus), cells(jobs.duration_s[plan.node_type])
@@ -94,14 +98,16 @@ class Pool:
         self._begin(job, gpus, place)
 
     def _begin(self, job: int, gpus: int, place: Place) -> None:
-        start = self.clock._now if self._leases is None else self._leases.start_of(place, gpus, self.clock._now)
+        start = self.clock._now
+        if self._leases is not None:
+            start = self._leases.start_of(place, gpus, start)
         end = start + self._duration[job]
         self._start[job] = start
         self._end[job] = end
         self._pool[job] = self._index
         self._busy += gpus
         self._busy_until += gpus * end
-        self.clock.at(end, COMPLETION, Completion(self._callbacks, job, place))
+        heappush(self._events, (end, COMPLETION, next(self._ids), Completion(self._callbacks, job, place)))  # Clock.at, in place
 
     def _complete(self, event: Completion) -> None:
         job = event.job

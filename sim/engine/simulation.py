@@ -66,7 +66,7 @@ def simulate(
     in_order = [pools[index] for index in preferred] or pools
     routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
     _Arrivals(jobs, routing, clock)
-    clock.run()
+    clock.run_out()
     for pool in pools:
         pool.close()
     return records

@@ -112,8 +112,8 @@ def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", wi
         low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
         rows.append({"plan": plan, "cost": cost.mean, "wait_h": wait.mean / HOUR, "low_h": low / HOUR, "high_h": high / HOUR})
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="~s")),
-        color=alt.Color("plan:N", title=None, scale=alt.Scale(range=COLOURS)),
+        x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
+        color=alt.Color("plan:N", title=None, sort=None, scale=alt.Scale(range=COLOURS)),
     )
     points = base.mark_point(size=110, filled=True).encode(
         y=alt.Y("wait_h:Q", title="p95 wait, hours"),
