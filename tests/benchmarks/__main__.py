@@ -43,9 +43,9 @@ def engine_against_rivals() -> None:
     )
     starts = np.array(heap_loop(jobs, 128, 8))
     assert np.allclose(starts.mean(), simulate(jobs, supply).start_s.mean(), rtol=0.01), "the heap loop is not the same model"
-    print(
-        f"20 000 gangs, 128 × 8 GPUs, load 0.8: engine {2e4 / ours:,.0f} jobs/s, heap loop {2e4 / heap:,.0f}, process a job {2e4 / processes:,.0f}"
-    )
+    each = {"engine": ours, "heap loop": heap, "process a job": processes}
+    speeds = ", ".join(f"{name} {2e4 / seconds:,.0f}" for name, seconds in each.items())
+    print(f"20 000 gangs, 128 × 8 GPUs, load 0.8; jobs per second: {speeds}")
     say("engine / bare heap loop, jobs per second", heap / ours, "≥ 0.25")
     say("engine / one SimPy process a job, jobs per second", processes / ours, "> 1")
     crowd = single_jobs(50_000, 1024, 0.9)
