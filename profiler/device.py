@@ -16,12 +16,12 @@ from sim.cost.calibration import Device, Software
 from sim.scenario.errors import InputError
 
 GPU_NAMES = (
-    (r"H100.*(HBM3|SXM)", "h100-sxm"),
-    (r"H200", "h200-sxm"),
-    (r"A100.*SXM.*80", "a100-sxm-80gb"),
-    (r"RTX 4090", "rtx-4090"),
+    (r"NVIDIA H100 80GB HBM3", "h100-sxm"),
+    (r"NVIDIA H200", "h200-sxm"),
+    (r"NVIDIA A100-SXM4-80GB", "a100-sxm-80gb"),
+    (r"NVIDIA GeForce RTX 4090", "rtx-4090"),
 )
-"""Names that CUDA gives, and the ids of the same devices in datasheets."""
+"""Names that CUDA gives, whole, and the ids of the same devices in datasheets: a laptop's, an NVL or a MIG slice is another device."""
 DRIVER_FACTS = ("driver_version", "clocks.max.sm", "power.limit", "ecc.mode.current")
 """What torch does not tell, by nvidia-smi's names: MHz, W."""
 
@@ -30,6 +30,8 @@ def choose(wanted: str) -> torch.device:
     """``auto``, ``cpu`` or ``cuda`` as a torch device; InputError where there is none."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError.of("no CUDA device answers here; use --device cpu, or check the driver and the torch build", key="--device")
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise InputError.of(f"there is no device {wanted!r}; give auto, cpu or cuda", key="--device")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
@@ -85,7 +87,7 @@ def _memory_bytes() -> float:
 def _gpu() -> Device:
     facts = torch.cuda.get_device_properties(0)
     told = driver_facts(_nvidia_smi())
-    known = next((name for pattern, name in GPU_NAMES if re.search(pattern, facts.name)), None)
+    known = next((name for pattern, name in GPU_NAMES if re.fullmatch(pattern, facts.name)), None)
     return Device(
         id=known or _slug(facts.name),
         name=facts.name,

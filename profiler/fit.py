@@ -21,8 +21,11 @@ _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 
 
 def split(measurements: Sequence[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
-    """Fitted and held-out shapes: a fixed random choice that always leaves the smallest and the largest work to the fit."""
-    ordered = sorted(measurements, key=lambda one: (one.flops or one.bytes, one.median_s))
+    """Fitted and held-out shapes: a fixed random choice that always leaves the smallest and the largest work to the fit.
+
+    Only shapes choose, never times: equal work is ordered by its sizes.
+    """
+    ordered = sorted(measurements, key=lambda one: (one.flops or one.bytes, sorted(one.shape.items())))
     inside = np.arange(1, len(ordered) - 1)
     count = max(1, round(HELD_OUT * len(ordered)))
     held = set(np.random.default_rng(7).permutation(inside)[:count].tolist())

@@ -10,8 +10,8 @@ from sim.cost.calibration import Calibration, Measurement
 from sim.scenario.errors import InputError
 
 Shapes = dict[str, list[dict[str, int]]]
-PROCESSES = {True: 3, False: 5}
-LEAST_S = {True: 0.03, False: 0.3}
+PROCESSES = {True: 3, False: 4}
+LEAST_S = {True: 0.03, False: 0.1}
 """Fresh processes, and seconds on each shape in each of them, for quick and full profiles."""
 
 

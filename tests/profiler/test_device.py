@@ -1,0 +1,72 @@
+"""A device is known by the name that scenarios use, and a fact that nobody tells is absent."""
+
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[profiler]")
+
+from profiler import device  # noqa: E402
+from profiler.device import Moment, choose, describe, driver_facts, state_notes  # noqa: E402
+from sim.scenario.errors import InputError  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def gpu(monkeypatch: pytest.MonkeyPatch, name: str, driver: str = "") -> device.Device:
+    facts = SimpleNamespace(name=name, total_memory=85 * 10**9, major=9, minor=0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: facts)
+    monkeypatch.setattr(device, "_nvidia_smi", lambda: driver)
+    return describe(torch.device("cuda"))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "known_as"),
+    [
+        ("NVIDIA H100 80GB HBM3", "h100-sxm"),
+        ("NVIDIA A100-SXM4-80GB", "a100-sxm-80gb"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090"),
+        ("NVIDIA H100 PCIe", "nvidia-h100-pcie"),
+        ("NVIDIA L4", "nvidia-l4"),
+    ],
+)
+def test_a_gpu_has_the_name_used_in_scenarios_or_its_own(monkeypatch: pytest.MonkeyPatch, name: str, known_as: str) -> None:
+    found = gpu(monkeypatch, name)
+    assert (found.id, found.name, found.kind) == (known_as, name, "gpu")
+
+
+def test_facts_that_nobody_tells_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = gpu(monkeypatch, "NVIDIA L4")
+    assert (silent.driver, silent.clock_hz, silent.power_limit_w, silent.ecc) == (None, None, None, None)
+    half = gpu(monkeypatch, "NVIDIA L4", "550.54, 2040, [N/A], [Not Supported]\n")
+    assert (half.driver, half.clock_hz, half.power_limit_w, half.ecc) == ("550.54", 2.04e9, None, None)
+
+
+def test_the_driver_tells_clock_power_and_ecc(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = gpu(monkeypatch, "NVIDIA H100 80GB HBM3", "550.54, 1980, 700.00, Enabled\n")
+    assert (told.driver, told.clock_hz, told.power_limit_w, told.ecc) == ("550.54", 1.98e9, 700.0, True)
+    assert driver_facts("") == {}
+
+
+def test_this_cpu_is_named_by_family_and_cores() -> None:
+    found, software = describe(CPU)
+    assert found.cores is not None
+    assert found.id.endswith(f"-{found.cores}c")
+    assert found.memory_bytes > 2**28
+    assert found.clock_hz is None or found.clock_hz > 0
+    assert software.torch == torch.__version__
+
+
+def test_asking_for_cuda_where_there_is_none_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="--device cpu"):
+        choose("cuda")
+    assert choose("auto") == choose("cpu") == CPU
+
+
+def test_what_disturbed_a_measurement_is_told_only_if_it_did() -> None:
+    before = Moment(load=0.5, busy_and_idle_s=100.0, stolen_s=1.0)
+    quiet = state_notes(CPU, before, Moment(load=2.25, busy_and_idle_s=200.0, stolen_s=1.0))
+    assert any("0.50 before and 2.25 after" in note for note in quiet)
+    assert not any("stolen" in note for note in quiet)
+    assert any(note.startswith("5.0 %") for note in state_notes(CPU, before, Moment(0.5, 200.0, 6.0)))
