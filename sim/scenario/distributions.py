@@ -32,6 +32,11 @@ class Distribution:
         return self.centre * math.exp(self.spread**2 / 2) if self.shape == "lognormal" else self.centre
 
 
+def lognormal(median: float, p95: float) -> Distribution:
+    """The lognormal of this median and 95 % point."""
+    return Distribution("lognormal", median, math.log(p95 / median) / Z95)
+
+
 @dataclass(frozen=True)
 class Mix:
     """Whole-number choices with their shares (which add up to 1)."""
@@ -54,7 +59,7 @@ def _distribution(parse: Callable[[object], float], example: str) -> Callable[[o
                     "distribution", "found median {median} and p95 {p95}; the median must be above 0 and not above p95",
                     {"median": value["median"], "p95": value["p95"]},
                 )  # fmt: skip
-            return Distribution("lognormal", median, math.log(p95 / median) / Z95)
+            return lognormal(median, p95)
         if keys == {"mean"}:
             return Distribution("exponential", parse(value["mean"]))
         raise PydanticCustomError(
