@@ -45,6 +45,9 @@ def test_json_is_one_document_and_nothing_else(small: Path, tmp_path: Path) -> N
         (["run", "small.yaml", "--set", "calibration=small.yaml"], "not a usable calibration"),
         (["report", "."], "is not a run folder"),
         (["run", "small.yaml", "--replications", "0"], "1 or more, would do"),
+        (["estimate", "training", "--model", "llama-3.1-8b", "--tokens", "300 d"], "--tokens: found '300 d'"),
+        (["estimate", "merge", "--model", "llama-3.1-8b", "--price", "2.49"], "--price: found '2.49', which has no unit"),
+        (["estimate", "merge", "--model", "llama"], "--model: found model 'llama'"),
     ],
 )
 def test_wrong_input_is_said_once_and_exits_with_2(small: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -67,6 +70,20 @@ def test_scenarios_and_schema(tmp_path: Path) -> None:
     """The list asks questions; the schema is JSON."""
     assert "One slow provider or two" in leadtime("scenarios", cwd=tmp_path).stdout
     assert "workloads" in json.loads(leadtime("schema", cwd=tmp_path).stdout)["properties"]
+
+
+def test_estimate_prints_devices_on_which_the_job_runs_and_what_the_others_need(tmp_path: Path) -> None:
+    """One row a device, and the same as one JSON document."""
+    job = ["estimate", "training", "--model", "llama-3.1-8b", "--tokens", "300M", "--gpus", "8", "--devices", "h100-sxm,rtx-4090"]
+    said = leadtime(*job, cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    for words in ("h100-sxm", "linear layers", "$2.95 a GPU-hour", "needs at least 10 GPUs", "EXTRAPOLATED"):
+        assert words in said.stdout
+    document = json.loads(leadtime(*job, "--json", cwd=tmp_path).stdout)
+    runs, refused = document["estimates"]
+    assert runs["seconds"]["low"] < runs["seconds"]["value"] < runs["seconds"]["high"]
+    assert (refused["seconds"], refused["refusal"]) == (None, "needs at least 10 GPUs")
+    assert document["job"]["tokens-per-gpu"] == 16384
 
 
 @pytest.mark.traces

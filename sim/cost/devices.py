@@ -1,6 +1,7 @@
 """The one place that knows which calibration stands for a GPU type: the user's file, a shipped measurement, or a datasheet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -47,3 +48,19 @@ def calibrations_for(gpu_types: Iterable[str], chosen: Chosen) -> dict[str, Cali
         if named not in types:
             raise InputError.of(f"found GPU type {named!r}, which no pool has; {nearest(named, list(types))}", key="calibration")
     return {gpu: load_calibration(Path(files[gpu])) if gpu in files else shipped_calibration(gpu) for gpu in types}
+
+
+def compared_calibrations(devices: Sequence[str] | None, file: Path | None) -> list[Calibration]:
+    """The calibrations to compare: of the devices named (all known ones where none is), with `file` standing for its own device.
+
+    Where only a file is given, its device alone. InputError for a device that nobody knows.
+    """
+    own = load_calibration(file) if file is not None else None
+    if devices is None:
+        devices = [own.device.id] if own is not None else known_devices()
+    elif own is not None and own.device.id not in devices:
+        devices = [own.device.id, *devices]
+    try:
+        return [own if own is not None and device == own.device.id else shipped_calibration(device) for device in devices]
+    except InputError as error:
+        raise InputError([replace(problem, where="--devices") for problem in error.problems]) from None

@@ -82,27 +82,22 @@ def training_job(work: TrainingWorkload, gpus: int) -> TrainingJob:
     return TrainingJob(model_shape(work.model), work.precision, gpus, work.sequence, work.tokens_per_gpu)
 
 
+def least_gpus_for(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> int | None:
+    """The fewest of this device on which `work` fits; None where no number of them would do."""
+    memory, shape = calibration.device.memory_bytes, model_shape(work.model)
+    if isinstance(work, TrainingWorkload):
+        return least_gpus(training_job(work, 1), memory)
+    if isinstance(work, EvaluationWorkload):
+        return next((g for g in range(1, 1025) if evaluation_fits(shape, work.precision, work.sequence, g, memory)), None)
+    experts = max(work.experts.values)
+    return next((g for g in range(1, 1025) if merge_fits(shape, work.method, experts, g, work.source, calibration)), None)
+
+
 def misfit(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, gpus: int, costs: CostTable) -> str:
     """Why `work` runs on no node type with this many GPUs, and what would do."""
-    devices = {on.gpu: costs.calibrations[on.gpu].device for on in costs.node_types}
     needs = []
-    for gpu, device in devices.items():
-        memory = device.memory_bytes
-        if isinstance(work, TrainingWorkload):
-            least = least_gpus(training_job(work, gpus), memory)
-        elif isinstance(work, EvaluationWorkload):
-            shape = model_shape(work.model)
-            least = next((g for g in range(1, 1025) if evaluation_fits(shape, work.precision, work.sequence, g, memory)), None)
-        else:
-            shape = model_shape(work.model)
-            least = next(
-                (
-                    g
-                    for g in range(1, 1025)
-                    if merge_fits(shape, work.method, max(work.experts.values), g, work.source, costs.calibrations[gpu])
-                ),
-                None,
-            )
-        memory_gb = f"{gpu} ({memory / 1e9:.0f} GB)"
+    for gpu in dict.fromkeys(on.gpu for on in costs.node_types):
+        least = least_gpus_for(work, costs.calibrations[gpu])
+        memory_gb = f"{gpu} ({costs.calibrations[gpu].device.memory_bytes / 1e9:.0f} GB)"
         needs.append(f"at least {least} GPUs of {memory_gb}" if least else f"more memory than any number of {memory_gb}")
     return f"{work.model} does not fit {gpus} {'GPU' if gpus == 1 else 'GPUs'}; it needs {' or '.join(needs)}"

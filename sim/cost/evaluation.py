@@ -24,12 +24,17 @@ class EvaluationCost:
     image_s: float
 
 
-def evaluation_fits(shape: ModelShape, precision: Precision, sequence: int, gpus: int, memory: float) -> bool:
-    """Whether the weights, shared out over `gpus`, and one sequence's working set fit."""
+def evaluation_memory_bytes(shape: ModelShape, precision: Precision, sequence: int, gpus: int) -> float:
+    """Bytes on each GPU: its share of the weights, and one sequence's working set."""
     size = BYTES[precision]
     query, key = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     working = sequence * size * (2 * shape.hidden + query + 2 * key + 2 * shape.intermediate)
-    return shape.parameters * size / gpus + working <= USABLE_MEMORY * memory
+    return shape.parameters * size / gpus + working
+
+
+def evaluation_fits(shape: ModelShape, precision: Precision, sequence: int, gpus: int, memory: float) -> bool:
+    """Whether the weights, shared out over `gpus`, and one sequence's working set fit."""
+    return evaluation_memory_bytes(shape, precision, sequence, gpus) <= USABLE_MEMORY * memory
 
 
 def evaluation_cost(shape: ModelShape, precision: Precision, sequence: int, calibration: Calibration) -> EvaluationCost:

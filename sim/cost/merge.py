@@ -58,7 +58,15 @@ def merge_cost(
     )
 
 
+def merge_memory_bytes(shape: ModelShape, method: MergeMethod, experts: int, gpus: int, source: MergeSource) -> float:
+    """Bytes on each device: every model and the result where they stay in its memory, else the largest tensor of each."""
+    models = models_read(method, experts) + 1
+    if source == "device":
+        return models * shape.parameters * BYTES_PER_PARAMETER / gpus
+    linears = (*shape.text_linears(), *shape.vision_linears())
+    return float(models * max(linear.inputs * linear.outputs for linear in linears) * BYTES_PER_PARAMETER)
+
+
 def merge_fits(shape: ModelShape, method: MergeMethod, experts: int, gpus: int, source: MergeSource, calibration: Calibration) -> bool:
     """Whether the merge fits: only one that starts and ends in device memory must hold every model there."""
-    held = (models_read(method, experts) + 1) * shape.parameters * BYTES_PER_PARAMETER
-    return source != "device" or held <= gpus * calibration.device.memory_bytes
+    return source != "device" or merge_memory_bytes(shape, method, experts, gpus, source) <= calibration.device.memory_bytes

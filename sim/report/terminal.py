@@ -1,12 +1,15 @@
 """Results on a terminal, or on a pipe as plain text wide enough that nothing is cut."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from sim.cost.calibration import Calibration
+from sim.cost.estimate import DeviceEstimate
 from sim.report.calibration_rows import anchor_rows, fit_rows
+from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -19,6 +22,7 @@ from sim.report.rows import (
     workload_rows,
 )
 from sim.results.summary import Summary
+from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 
@@ -90,3 +94,12 @@ def print_calibration(out: Console, calibration: Calibration, path: Path) -> Non
     for note in calibration.notes:
         out.print(f"  {note}", soft_wrap=True)
     out.print(f"\nCalibration: {path}\nUse it:      leadtime run second-source --set calibration={path}", soft_wrap=True)
+
+
+def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstimate]) -> None:
+    """One job on each device asked about."""
+    out.print(f"[bold]{job_title(work)}[/bold]\n", soft_wrap=True)
+    _print_rows(out, estimate_rows(estimates))
+    _print_rows(out, term_rows(estimates))
+    for note in estimate_notes(estimates):
+        out.print(f"  {note}", soft_wrap=True)

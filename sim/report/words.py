@@ -1,6 +1,7 @@
 """Figures in words and units that a planner reads: one place decides how a duration, a price or a share is written."""
 
 import math
+from collections.abc import Mapping
 
 from sim.results.statistics import Estimate
 from sim.scenario.units import format_duration
@@ -40,13 +41,33 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def _usd(value: float) -> str:
+def usd(value: float) -> str:
     sign, size = ("-" if value < 0 else ""), abs(value)
     for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
         if size >= limit:
             scale = {"B": 1e9, "M": 1e6, "k": 1e3}[suffix]
             return f"{sign}${size / scale:.3g}{suffix}"
     return f"{sign}${size:,.2f}" if size < 100 else f"{sign}${size:,.0f}"
+
+
+def scaled(number: float, units: Mapping[str, float]) -> str:
+    """Three significant digits in the largest unit that keeps the number at 1 or more; `units` from the largest to the smallest."""
+    unit = next((unit for unit, scale in units.items() if abs(number) >= scale), list(units)[-1])
+    return f"{number / units[unit]:.3g} {unit}".rstrip()
+
+
+def size(number: float) -> str:
+    """Bytes."""
+    return scaled(number, {"TB": 1e12, "GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0})
+
+
+def energy(joules: float) -> str:
+    return scaled(joules, {"GWh": 3.6e12, "MWh": 3.6e9, "kWh": 3.6e6, "Wh": 3.6e3, "J": 1.0})
+
+
+def amount(number: float) -> str:
+    """Tokens and the like, as a scenario writes them: ``300M``."""
+    return scaled(number, {"T": 1e12, "B": 1e9, "M": 1e6, "k": 1e3, "": 1.0}).replace(" ", "")
 
 
 def value(figure: str, number: float | None) -> str:
@@ -59,7 +80,7 @@ def value(figure: str, number: float | None) -> str:
     if {"wait", "jct", "logged_wait"} & set(last) or figure.endswith("_s"):
         return format_duration(number)
     if "usd" in last[-1]:
-        return _usd(number)
+        return usd(number)
     if last[-1] in ("goodput", "utilisation"):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)

@@ -4,9 +4,9 @@ from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
@@ -16,6 +16,7 @@ from sim.scenario.errors import InputError, Problem
 from sim.scenario.scenario import Scenario
 
 TAGS = ("kind:", "offer:")
+Words = TypeVar("Words")
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -36,14 +37,19 @@ def open_document(scenario: str) -> Document:
 
 def validate(document: Document) -> Scenario:
     """The scenario a document says; InputError with every problem, in the order of the file."""
-    try:
-        scenario = Scenario.model_validate(document.data)
-    except ValidationError as error:
-        raise InputError([_problem(document, item) for item in error.errors()]) from None
+    scenario = read_words(TypeAdapter(Scenario), document)
     broken = [Problem(message, document.place(key), _dotted(key)) for key, message in broken_rules(scenario)]
     if broken:
         raise InputError(broken)
     return scenario
+
+
+def read_words(kind: TypeAdapter[Words], document: Document) -> Words:
+    """A document's data as words of this kind; InputError with every problem, each where it was written."""
+    try:
+        return kind.validate_python(document.data)
+    except ValidationError as error:
+        raise InputError([_problem(document, item) for item in error.errors()]) from None
 
 
 def scenario_schema() -> dict[str, Any]:

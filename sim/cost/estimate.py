@@ -1,0 +1,210 @@
+"""One job on one device: how long, how much memory, energy and money, with ranges, and which part of it bounds the rest.
+
+Nothing here is a cost model: seconds come from `CostTable`, as a scenario's do. A range holds the truth 95 % of the time if the
+calibration's errors are as stated: each family is taken to its own 95 % error alone, and the deviations, as logarithms, are added in
+quadrature, because families err independently (`sim.study.preparation` draws them so).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from sim.cost.calibration import Calibration
+from sim.cost.collectives import NodeType
+from sim.cost.durations import CostTable, families, least_gpus_for, training_job
+from sim.cost.evaluation import evaluation_memory_bytes
+from sim.cost.merge import MergeCost, merge_cost, merge_memory_bytes
+from sim.cost.models import model_shape
+from sim.cost.prices import LIST_PRICES, PRICES_DATE, ListPrice
+from sim.cost.training import Layout, StepCost, step_cost
+from sim.scenario.errors import InputError
+from sim.scenario.one_job import OneJob, Setting
+from sim.scenario.units import HOUR
+from sim.scenario.workloads import MergeWorkload, TrainingWorkload
+
+
+@dataclass(frozen=True)
+class Range:
+    """The estimate, and the ends between which the truth lies 95 % of the time."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> "Range":
+        return Range(self.value * factor, self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True)
+class DeviceEstimate:
+    """One job on one type of device. Where it cannot run, `refusal` says why and what would do, and there are no figures.
+
+    `terms_s` are seconds by part and add up to `seconds.value`; `memory_bytes` is for each GPU; a quantity that nobody stated (power,
+    price) is None, never 0. `errors` are the 95 % errors of the families that the job rests on.
+    """
+
+    device: str
+    name: str
+    source: str
+    completeness: str
+    date: str
+    gpus: int
+    errors: dict[str, float]
+    refusal: str | None = None
+    seconds: Range | None = None
+    terms_s: dict[str, float] = field(default_factory=dict)
+    layout: Layout | None = None
+    memory_bytes: float | None = None
+    device_memory_bytes: float | None = None
+    power_limit_w: float | None = None
+    energy_j: Range | None = None
+    usd_per_gpu_hour: float | None = None
+    price_source: str | None = None
+    price_usd: Range | None = None
+
+    @property
+    def extrapolated(self) -> bool:
+        return self.source != "measured"
+
+    @property
+    def bound_by(self) -> str | None:
+        """The part that takes longest."""
+        return max(self.terms_s, key=self.terms_s.__getitem__) if self.terms_s else None
+
+    def said(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self) | {"extrapolated": self.extrapolated, "bound_by": self.bound_by}
+
+
+def estimate(work: OneJob, setting: Setting, calibration: Calibration) -> DeviceEstimate:
+    """What `work` (its first choice of GPUs and experts, the centre of its tokens) takes on a device; InputError for an unknown model."""
+    device, gpus = calibration.device, work.gpus.values[0]
+    node = NodeType(
+        device.id,
+        setting.gpus_per_node,
+        setting.intra_node or device.intra_node_bytes_per_s,
+        setting.inter_node or device.inter_node_bytes_per_s,
+    )
+    try:
+        model_shape(work.model)
+    except InputError as error:
+        raise InputError([replace(problem, where="--model") for problem in error.problems]) from None
+    blank = DeviceEstimate(
+        device=device.id,
+        name=device.name,
+        source=calibration.source,
+        completeness=calibration.completeness,
+        date=calibration.date,
+        gpus=gpus,
+        errors={family: calibration.fit(family).error_p95 for family in families(work, calibration)},
+        device_memory_bytes=device.memory_bytes,
+    )
+    try:
+        seconds = _seconds(work, calibration, node)
+        if math.isinf(seconds):
+            return replace(blank, refusal=_misfit(work, calibration))
+        return _filled(blank, work, setting, calibration, node, seconds)
+    except InputError as error:
+        return replace(blank, refusal=_network_refusal(node, gpus) or "; ".join(problem.message for problem in error.problems))
+
+
+def _misfit(work: OneJob, calibration: Calibration) -> str:
+    least = least_gpus_for(work, calibration)
+    return f"needs at least {least} GPUs" if least else "fits on no number of GPUs"
+
+
+def _network_refusal(node: NodeType, gpus: int) -> str | None:
+    """What is missing where GPUs work together over a network that neither the calibration nor the user describes."""
+    inside = gpus <= node.gpus_per_node
+    if gpus == 1 or (node.intra_node if inside else node.inter_node) is not None:
+        return None
+    return f"needs a network: give --{'intra' if inside else 'inter'}-node, as in --{'intra' if inside else 'inter'}-node '25 Gb/s'"
+
+
+def _filled(
+    blank: DeviceEstimate, work: OneJob, setting: Setting, calibration: Calibration, node: NodeType, value: float
+) -> DeviceEstimate:
+    seconds = _ranged(work, calibration, node, value)
+    terms, layout, memory = _parts(work, calibration, node, value)
+    power = calibration.device.power_limit_w
+    price = ListPrice(setting.price, "as given") if setting.price is not None else LIST_PRICES.get(calibration.device.id)
+    source = None if price is None else price.source if setting.price is not None else f"{price.source}, {PRICES_DATE}"
+    return replace(
+        blank,
+        seconds=seconds,
+        terms_s=terms,
+        layout=layout,
+        memory_bytes=memory,
+        power_limit_w=power,
+        energy_j=seconds.times(power * blank.gpus) if power is not None else None,
+        usd_per_gpu_hour=price.usd_per_gpu_hour if price else None,
+        price_source=source,
+        price_usd=seconds.times(price.usd_per_gpu_hour * blank.gpus / HOUR) if price else None,
+    )
+
+
+def _seconds(work: OneJob, calibration: Calibration, node: NodeType) -> float:
+    costs, gpus = CostTable((node,), {node.gpu: calibration}), work.gpus.values[0]
+    if isinstance(work, MergeWorkload):
+        return costs.merge_seconds(work, work.experts.values[0], gpus, node)
+    if isinstance(work, TrainingWorkload):
+        return costs.training_seconds_per_token(work, gpus, node) * work.tokens.centre
+    cost = costs.evaluation_seconds(work, gpus, node)
+    return cost.token_s * work.tokens.centre + (cost.image_s * work.images.centre if work.images else 0.0)
+
+
+def _scaled_seconds(work: OneJob, calibration: Calibration, node: NodeType, factors: Mapping[str, float]) -> float:
+    return _seconds(work, calibration.scaled(factors), node)
+
+
+def _ranged(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> Range:
+    """The 95 % range: each family off by its own error alone, deviations in quadrature."""
+    faster = slower = 0.0
+    for family in families(work, calibration):
+        factor = 1 + calibration.fit(family).error_p95
+        faster += math.log(_scaled_seconds(work, calibration, node, {family: 1 / factor}) / value) ** 2
+        slower += math.log(_scaled_seconds(work, calibration, node, {family: factor}) / value) ** 2
+    return Range(value, value * math.exp(-math.sqrt(faster)), value * math.exp(math.sqrt(slower)))
+
+
+def _parts(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> tuple[dict[str, float], Layout | None, float]:
+    """Seconds by part, the layout of a training step, and bytes on each GPU."""
+    shape, gpus = model_shape(work.model), work.gpus.values[0]
+    if isinstance(work, MergeWorkload):
+        experts = work.experts.values[0]
+        merge = merge_cost(shape, work.method, experts, gpus, work.source, calibration, node)
+        return _terms(merge, 1.0), None, merge_memory_bytes(shape, work.method, experts, gpus, work.source)
+    if isinstance(work, TrainingWorkload):
+        step = step_cost(training_job(work, gpus), calibration, node)
+        assert step is not None, "a job with finite seconds fits"
+        terms = _terms(step, work.tokens.centre / (work.tokens_per_gpu * gpus))
+        written = value - sum(terms.values())
+        return terms | ({"checkpoints": written} if work.checkpoint is not None else {}), step.layout, step.memory_bytes
+    memory = evaluation_memory_bytes(shape, work.precision, work.sequence, gpus)
+    return _shares(work, calibration, node, value), None, memory
+
+
+TERMS = {
+    "linear_s": "linear layers",
+    "traffic_s": "elementwise",
+    "read_s": "storage read",
+    "write_s": "storage write",
+    "host_s": "host link",
+    "device_s": "device",
+}
+"""What a cost's terms are called where their field names do not say it."""
+
+
+def _terms(cost: MergeCost | StepCost, times: float) -> dict[str, float]:
+    """The terms of a cost that take time, each `times` over."""
+    named = {one.name: getattr(cost, one.name) * times for one in fields(cost) if one.name.endswith("_s")}
+    return {TERMS.get(name, name.removesuffix("_s").replace("_", " ")): seconds for name, seconds in named.items() if seconds}
+
+
+def _shares(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> dict[str, float]:
+    """Seconds by family: what would be saved if it took no time, from a small change, scaled to add up."""
+    step = 1e-3
+    slower = {family: _scaled_seconds(work, calibration, node, {family: 1 + step}) - value for family in families(work, calibration)}
+    total = sum(slower.values())
+    return {family: value * more / total for family, more in slower.items()}

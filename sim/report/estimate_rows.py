@@ -1,0 +1,90 @@
+"""One job's estimates as rows of text: what it takes on each device, and where the time goes."""
+
+from collections.abc import Callable, Sequence
+
+from sim.cost.estimate import DeviceEstimate, Range
+from sim.report.rows import Rows
+from sim.report.words import amount, energy, size, usd
+from sim.scenario.one_job import OneJob
+from sim.scenario.units import format_duration
+from sim.scenario.workloads import EvaluationWorkload, MergeWorkload
+
+
+def job_title(work: OneJob) -> str:
+    """The job in a line, so that a reader sees what the defaults were."""
+    gpus = work.gpus.values[0]
+    on = f"{gpus} GPU{'s' if gpus > 1 else ''}"
+    if isinstance(work, MergeWorkload):
+        return f"Merge of {work.experts.values[0]} × {work.model} by {work.method}, from {work.source} and back, on {on}"
+    tokens = amount(work.tokens.centre)
+    if isinstance(work, EvaluationWorkload):
+        images = f" and {amount(work.images.centre)} images" if work.images else ""
+        return f"Evaluation of {work.model} over {tokens} tokens{images}, {work.precision}, sequences of {work.sequence}, on {on}"
+    return (
+        f"Training of {work.model} over {tokens} tokens, {work.precision}, sequences of {work.sequence}, "
+        f"{work.tokens_per_gpu} tokens a GPU between optimiser steps, on {on}"
+    )
+
+
+def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
+    """A row a device; one on which the job cannot run says what would do."""
+    cells = []
+    for one in estimates:
+        basis = "EXTRAPOLATED, datasheet" if one.extrapolated else f"measured ({one.completeness})"
+        if one.seconds is None or one.memory_bytes is None:
+            cells.append((one.device, str(one.refusal), "–", "–", "–", "–", basis))
+            continue
+        held = f"{size(one.memory_bytes)} of {size(one.device_memory_bytes or 0.0)}"
+        cells.append(
+            (
+                one.device,
+                _ranged(one.seconds, format_duration),
+                str(one.bound_by),
+                held,
+                _ranged(one.energy_j, energy),
+                _ranged(one.price_usd, usd),
+                basis,
+            )
+        )
+    return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "price", "costs"), tuple(cells))
+
+
+def _ranged(range_: Range | None, written: Callable[[float], str]) -> str:
+    return "–" if range_ is None else f"{written(range_.value)} ({written(range_.low)} – {written(range_.high)})"
+
+
+def term_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
+    """Where the time goes: each part's seconds and share, by device."""
+    terms = list(dict.fromkeys(term for one in estimates for term in one.terms_s))
+    cells = []
+    for one in estimates:
+        if one.seconds is None:
+            continue
+        shares = (
+            f"{format_duration(one.terms_s[term])}, {one.terms_s[term] / one.seconds.value:.0%}" if term in one.terms_s else "–"
+            for term in terms
+        )
+        cells.append((one.device, *shares))
+    return Rows("Where the time goes", ("device", *terms), tuple(cells))
+
+
+def estimate_notes(estimates: Sequence[DeviceEstimate]) -> list[str]:
+    """What a reader must know before using the figures."""
+    run = [one for one in estimates if one.seconds is not None]
+    notes = []
+    for one in run:
+        if one.layout is not None:
+            kept = "activations recomputed" if one.layout.recompute else "activations kept"
+            notes.append(f"{one.device}: {one.layout.sharding}, {kept}, {one.layout.micro_tokens} tokens in a micro-batch")
+    notes += [
+        f"{one.device}: {usd(one.usd_per_gpu_hour)} a GPU-hour, {one.price_source}" for one in run if one.usd_per_gpu_hour is not None
+    ]
+    if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
+        notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
+    if any(one.energy_j for one in run):
+        notes.append("energy is at the devices' power limits throughout: an upper bound, for the GPUs alone")
+    if run:
+        notes.append(
+            "ranges hold the truth 95 % of the time if the calibrations' errors are as stated; queueing, failures and restarts come on top"
+        )
+    return notes

@@ -1,0 +1,52 @@
+"""One job, asked about on the command line: the same words as in a scenario, each given as the flag of its key's name.
+
+The flags become a document whose places are the flags, so that a wrong one is reported exactly as a wrong line of a file is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
+
+from pydantic import TypeAdapter
+
+from sim.scenario.document import Document
+from sim.scenario.errors import InputError
+from sim.scenario.loading import Words, read_words
+from sim.scenario.model import Word
+from sim.scenario.units import Bandwidth, Price, Whole
+from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload, Workload
+
+OneJob = MergeWorkload | TrainingWorkload | EvaluationWorkload
+Kind = Literal["merge", "training", "evaluation"]
+_ALONE = {"rate": "1/d"}
+"""A workload has arrivals; nothing that is asked of one job reads them."""
+
+
+class Setting(Word):
+    """Where the job would run: node size and network as a pool has them, and what a GPU-hour costs (a list price where absent)."""
+
+    gpus_per_node: Annotated[int, Whole(1, "the number of GPUs in a node")] = 8
+    intra_node: Bandwidth | None = None
+    inter_node: Bandwidth | None = None
+    price: Price | None = None
+
+
+def read_job(kind: Kind, flags: Mapping[str, str]) -> OneJob:
+    """The workload that flags (by kebab-case key) describe; InputError naming each wrong one."""
+    work: Any = _read(TypeAdapter(Workload), {"kind": kind, "arrivals": _ALONE, **flags})
+    assert isinstance(work, OneJob)
+    return work
+
+
+def read_setting(flags: Mapping[str, str]) -> Setting:
+    """The setting that flags describe; InputError naming each wrong one."""
+    return _read(TypeAdapter(Setting), dict(flags))
+
+
+def _read(kind: TypeAdapter[Words], data: dict[str, Any]) -> Words:
+    document = Document(data, "leadtime estimate", FilePath(), {(key,): f"--{key}" for key in data})
+    try:
+        return read_words(kind, document)
+    except InputError as error:
+        raise InputError([replace(problem, key="") for problem in error.problems]) from None
