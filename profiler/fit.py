@@ -1,113 +1,159 @@
-"""From measurements to a family's `Fit`: least squares on the logarithm of time, judged on shapes that the fit never saw."""
+"""From measurements to a family's `Fit`: a physical formula, a smooth correction where that helps, an honest error.
+
+Parameters are found by least squares on the logarithm of time. The error is cross-validated: every shape but the smallest and the
+largest is predicted once by a fit that never saw it.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from sim.cost.calibration import Fit, Measurement
+from profiler.correction import fit_correction
+from sim.cost.calibration import Measurement
+from sim.cost.fit import Fit
 
 Floats = NDArray[np.float64]
-HELD_OUT = 0.28
-QUANTISING = ("int8-linear",)
-"""Families that move their operands once to quantise them, before they multiply."""
+FOLDS = 5
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
+HALVES = (("m", "n", "k"), ("heads", "sequence", "head"))
+"""Sizes, by the shape's own names, whose smallness slows an operation: a product's and attention's."""
 _SMALL = 1e-9
 _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 """Where the search in logarithms ends, a parameter that the shapes do not show is absent."""
 
 
-def split(measurements: Sequence[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
-    """Fitted and held-out shapes: a fixed random choice that always leaves the smallest and the largest work to the fit.
-
-    Only shapes choose, never times: equal work is ordered by its sizes.
-    """
-    ordered = sorted(measurements, key=lambda one: (one.flops or one.bytes, sorted(one.shape.items())))
-    inside = np.arange(1, len(ordered) - 1)
-    count = max(1, round(HELD_OUT * len(ordered)))
-    held = set(np.random.default_rng(7).permutation(inside)[:count].tolist())
-    return [one for i, one in enumerate(ordered) if i not in held], [one for i, one in enumerate(ordered) if i in held]
-
-
-def fit_family(family: str, measurements: Sequence[Measurement]) -> Fit | None:
-    """The family's fit with its held-out error; None where too few shapes were measured."""
-    if len(measurements) < LEAST_SHAPES:
-        return None
-    fitted, held_out = split(measurements)
-    shape = _matmul_fit(family, fitted) if "k" in fitted[0].shape else _bytes_fit(family, fitted)
-    errors = np.array([abs(predicted(shape, one) / one.median_s - 1) for one in held_out])
-    return shape.model_copy(
-        update={
-            "error_median": float(np.median(errors)),
-            "error_p95": float(np.quantile(errors, 0.95)),
-            "fitted_shapes": len(fitted),
-            "held_out_shapes": len(held_out),
-        }
-    )
+def sizes_of(measurement: Measurement) -> dict[str, float]:
+    """What a fit may know of a shape: the sizes of a product or of attention, else the bytes alone."""
+    for names in HALVES:
+        if set(names) <= measurement.shape.keys():
+            return {name: float(measurement.shape[name]) for name in names}
+    return {"bytes": measurement.bytes}
 
 
 def predicted(fit: Fit, measurement: Measurement) -> float:
     """Seconds that a fit says of a measured shape."""
-    shape = measurement.shape
-    if "k" in shape:
-        return fit.matmul_seconds(shape["m"], shape["n"], shape["k"], measurement.bytes)
-    return fit.bytes_seconds(measurement.bytes)
+    return fit.seconds(measurement.flops if fit.flops_per_s else 0.0, measurement.bytes, sizes_of(measurement))
 
 
-def _bytes_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
-    moved = np.array([one.bytes for one in measurements])
-    seconds = np.array([one.median_s for one in measurements])
-
-    def off(parameters: Floats) -> Floats:
-        overhead, bandwidth = np.exp(parameters)
-        return np.asarray(np.log(overhead + moved / bandwidth) - np.log(seconds))
-
-    start = np.log([seconds.min() * 1e-3 + _SMALL, float(np.median(moved / seconds))])
-    overhead, bandwidth = np.exp(least_squares(off, start, loss="soft_l1", f_scale=0.1).x)
-    return Fit(family=family, overhead_s=_shown(overhead, _SMALL), bytes_per_s=float(bandwidth), error_median=0.0, error_p95=0.0)
-
-
-def _matmul_fit(family: str, measurements: Sequence[Measurement]) -> Fit:
-    m, n, k = (np.array([float(one.shape[name]) for one in measurements]) for name in ("m", "n", "k"))
-    moved = np.array([one.bytes for one in measurements])
-    seconds = np.array([one.median_s for one in measurements])
-    flops = 2 * m * n * k
-    best_rate = float((flops / seconds).max())
-    formula: Literal["roofline", "sum"] = "sum" if family in QUANTISING else "roofline"
-
-    def model(parameters: Floats) -> Floats:
-        overhead, rate, half_m, half_n, half_k, bandwidth = np.exp(parameters)
-        compute = flops / rate * (1 + half_m / m) * (1 + half_n / n) * (1 + half_k / k)
-        traffic = moved / bandwidth
-        return np.asarray(overhead + (compute + traffic if formula == "sum" else np.maximum(compute, traffic)))
-
-    def off(parameters: Floats) -> Floats:
-        return np.asarray(np.log(model(parameters)) - np.log(seconds))
-
-    low = np.log([_SMALL, best_rate * 0.5, _NO_HALF, _NO_HALF, _NO_HALF, 1e8])
-    high = np.log([float(seconds.max()), best_rate * 20, 1e4, 1e4, 1e4, _NO_BANDWIDTH])
-    found = []
-    for half in (1.0, 32.0, 256.0):  # the maximum makes several valleys; the deepest of three is kept
-        start = np.log([float(seconds.min()) * 0.1 + _SMALL, best_rate * 1.2, half, half, half, float((moved / seconds).max()) * 2])
-        found.append(least_squares(off, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1", f_scale=0.1))
-    overhead, rate, half_m, half_n, half_k, bandwidth = np.exp(min(found, key=lambda one: float(one.cost)).x)
-    return Fit(
-        family=family,
-        formula=formula,
-        overhead_s=_shown(overhead, _SMALL),
-        flops_per_s=float(rate),
-        half_m=_shown(half_m, _NO_HALF),
-        half_n=_shown(half_n, _NO_HALF),
-        half_k=_shown(half_k, _NO_HALF),
-        bytes_per_s=float(bandwidth) if bandwidth < _NO_BANDWIDTH / 10 else None,
-        error_median=0.0,
-        error_p95=0.0,
+def fit_family(family: str, measurements: Sequence[Measurement]) -> Fit | None:
+    """The family's fit with its cross-validated error; None where too few shapes were measured."""
+    if len(measurements) < LEAST_SHAPES:
+        return None
+    ordered = in_order(measurements)
+    start = _formula(family, ordered, None)
+    errors = []
+    for held_out in folds(len(ordered)):
+        rest = [one for index, one in enumerate(ordered) if index not in held_out]
+        fit = _corrected(_formula(family, rest, start), rest)
+        errors += [abs(predicted(fit, ordered[index]) / ordered[index].median_s - 1) for index in held_out]
+    return _corrected(start, ordered).model_copy(
+        update={
+            "error_median": float(np.median(errors)),
+            "error_p95": float(np.quantile(errors, 0.95)),
+            "fitted_shapes": len(ordered),
+            "held_out_shapes": len(errors),
+        }
     )
 
 
-def _shown(value: float, least: float) -> float:
-    """A parameter, or 0 where it is no more than the search's lower end."""
-    return float(value) if value > 10 * least else 0.0
+def in_order(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """By work, then by sizes: shapes alone decide, never times."""
+    return sorted(measurements, key=lambda one: (one.flops or one.bytes, sorted(one.shape.items())))
+
+
+def folds(count: int) -> list[list[int]]:
+    """Indices held out together: a fixed random choice among all but the first and the last, which always stay in the fit."""
+    mixed = np.random.default_rng(7).permutation(np.arange(1, count - 1)).tolist()
+    return [part for number in range(FOLDS) if (part := sorted(mixed[number::FOLDS]))]
+
+
+def _corrected(fit: Fit, measurements: Sequence[Measurement]) -> Fit:
+    """The fit with a smooth correction, where that helps."""
+    sizes = [sizes_of(one) for one in measurements]
+    seconds = np.array([predicted(fit, one) for one in measurements])
+    residuals = np.log([one.median_s for one in measurements]) - np.log(seconds)
+    return fit.model_copy(update={"correction": fit_correction(fit, sizes, residuals, 1 - fit.overhead_s / seconds, measurements)})
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Measurements as columns; `sizes` has shape (names, shapes)."""
+
+    flops: Floats
+    bytes: Floats
+    seconds: Floats
+    names: tuple[str, ...]
+    sizes: Floats
+
+    @classmethod
+    def of(cls, measurements: Sequence[Measurement]) -> "_Data":
+        sizes = [sizes_of(one) for one in measurements]
+        names = tuple(name for name in sizes[0] if name != "bytes")
+        columns = ([one.flops if names else 0.0 for one in measurements], [one.bytes for one in measurements])
+        rows = np.array([[one[name] for one in sizes] for name in names]).reshape(len(names), len(sizes))
+        return cls(np.array(columns[0]), np.array(columns[1]), np.array([one.median_s for one in measurements]), names, rows)
+
+
+def _formula(family: str, measurements: Sequence[Measurement], start: Fit | None) -> Fit:
+    """The formula that leaves least, ``roofline`` or ``sum``, from several starting points, or from `start` alone."""
+    data = _Data.of(measurements)
+    if start is not None:
+        return _search(family, data, start.formula, [_vector(data, start)])[0]
+    formulas: tuple[Literal["roofline", "sum"], ...] = ("roofline", "sum") if data.names else ("sum",)
+    return min((_search(family, data, formula, _starts(data)) for formula in formulas), key=lambda found: found[1])[0]
+
+
+def _starts(data: _Data) -> list[Floats]:
+    """The maximum makes several valleys: a few half sizes to set out from."""
+    overhead = float(data.seconds.min()) * 0.1 + _SMALL
+    bandwidth = max(float((data.bytes / data.seconds).max()) * (2 if data.names else 1), 1e8)
+    if not data.names:
+        return [np.log([overhead * 1e-2, bandwidth])]
+    rate = float((data.flops / data.seconds).max()) * 1.2
+    return [np.log([overhead, bandwidth, rate, *[half] * len(data.names)]) for half in (1.0, 32.0, 256.0)]
+
+
+def _vector(data: _Data, fit: Fit) -> Floats:
+    head = [max(fit.overhead_s, _SMALL), fit.bytes_per_s or _NO_BANDWIDTH]
+    rates = [fit.flops_per_s or 1.0, *(max(fit.half.get(name, 0.0), _NO_HALF) for name in data.names)] if data.names else []
+    return np.log([*head, *rates])
+
+
+def _search(family: str, data: _Data, formula: Literal["roofline", "sum"], starts: Sequence[Floats]) -> tuple[Fit, float]:
+    """The best fit of a formula from these starting points (logarithms of its parameters), and what it leaves."""
+    best_rate = float((data.flops / data.seconds).max())
+
+    def off(parameters: Floats) -> Floats:
+        overhead, bandwidth, *rates = np.exp(parameters)
+        traffic = data.bytes / bandwidth
+        if not rates:
+            return np.asarray(np.log(overhead + traffic) - np.log(data.seconds))
+        compute = data.flops / rates[0] * np.prod(1 + np.array(rates[1:])[:, None] / data.sizes, axis=0)
+        seconds = overhead + (compute + traffic if formula == "sum" else np.maximum(compute, traffic))
+        return np.asarray(np.log(seconds) - np.log(data.seconds))
+
+    count = len(data.names)
+    low = np.log([_SMALL, 1e6, *([best_rate * 0.5, *[_NO_HALF] * count] if count else [])])
+    high = np.log([float(data.seconds.max()), _NO_BANDWIDTH, *([best_rate * 20, *[1e4] * count] if count else [])])
+    found = [
+        least_squares(off, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1", f_scale=0.05) for start in starts
+    ]
+    best = min(found, key=lambda one: float(one.cost))
+    overhead, bandwidth, *rates = (float(one) for one in np.exp(best.x))
+    halves = {name: value for name, value in zip(data.names, rates[1:], strict=False) if value > 10 * _NO_HALF}
+    fit = Fit(
+        family=family,
+        formula=formula,
+        overhead_s=overhead if overhead > 10 * _SMALL else 0.0,
+        flops_per_s=rates[0] if rates else None,
+        half=halves,
+        bytes_per_s=bandwidth if bandwidth < _NO_BANDWIDTH / 10 else None,
+        error_median=0.0,
+        error_p95=0.0,
+    )
+    return fit, float(best.cost)

@@ -7,21 +7,15 @@ The profiler writes it, the simulator reads it, both through these models. A `me
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from sim.cost.fit import Fit, NonNegative, Part, Positive
 from sim.scenario.errors import InputError, Problem
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Device(_Part):
+class Device(Part):
     """`id` is the name used as ``gpu:`` in scenarios. Bandwidths per device, one direction, bytes/s."""
 
     id: str
@@ -39,7 +33,7 @@ class Device(_Part):
     inter_node_bytes_per_s: Positive | None = None
 
 
-class Software(_Part):
+class Software(Part):
     profiler: str
     torch: str | None = None
     cuda: str | None = None
@@ -47,7 +41,7 @@ class Software(_Part):
     python: str | None = None
 
 
-class Measurement(_Part):
+class Measurement(Part):
     """One timed shape: seconds over `repeats` calls in each of `processes` fresh processes; medians per process in `process_medians_s`."""
 
     probe: str
@@ -67,54 +61,7 @@ class Measurement(_Part):
     """For end-to-end anchors, never fitted: what the cost model predicts from the fits."""
 
 
-class Fit(_Part):
-    """A family's cost: seconds = overhead + max(compute, traffic), or + compute + traffic where the formula is ``sum``, with
-    compute = flops/rate · (1+m½/M)(1+n½/N)(1+k½/K) and traffic = bytes/bandwidth.
-
-    A plain product overlaps the two; INT8 mixed precision quantises first and multiplies then.
-    The half sizes are the M, N, K at which a dimension alone halves the rate. Errors are absolute relative errors on shapes held
-    out of the fit; for a datasheet they are the stated uncertainty.
-    """
-
-    family: str
-    formula: Literal["roofline", "sum"] = "roofline"
-    overhead_s: NonNegative = 0.0
-    flops_per_s: Positive | None = None
-    half_m: NonNegative = 0.0
-    half_n: NonNegative = 0.0
-    half_k: NonNegative = 0.0
-    bytes_per_s: Positive | None = None
-    error_median: NonNegative
-    error_p95: NonNegative
-    fitted_shapes: int = 0
-    held_out_shapes: int = 0
-
-    def matmul_seconds(self, m: float, n: float, k: float, bytes_moved: float = 0.0) -> float:
-        """Seconds of an (m×k)·(k×n) product."""
-        if self.flops_per_s is None:
-            raise ValueError(f"family {self.family} has no arithmetic rate")
-        compute = 2.0 * m * n * k / self.flops_per_s
-        compute *= (1 + self.half_m / m) * (1 + self.half_n / n) * (1 + self.half_k / k)
-        traffic = bytes_moved / self.bytes_per_s if self.bytes_per_s else 0.0
-        return self.overhead_s + (compute + traffic if self.formula == "sum" else max(compute, traffic))
-
-    def scaled(self, factor: float) -> Self:
-        """A copy that takes `factor` times as long for everything."""
-        rates = {
-            "overhead_s": self.overhead_s * factor,
-            "flops_per_s": self.flops_per_s / factor if self.flops_per_s else None,
-            "bytes_per_s": self.bytes_per_s / factor if self.bytes_per_s else None,
-        }
-        return self.model_copy(update=rates)
-
-    def bytes_seconds(self, bytes_moved: float) -> float:
-        """Seconds to move this many bytes."""
-        if self.bytes_per_s is None:
-            raise ValueError(f"family {self.family} has no bandwidth")
-        return self.overhead_s + bytes_moved / self.bytes_per_s
-
-
-class Calibration(_Part):
+class Calibration(Part):
     """Everything known about one device's costs."""
 
     schema_version: Literal[1] = 1

@@ -6,7 +6,8 @@ in one place. Everything that rests on such a calibration is marked `extrapolate
 
 from dataclasses import dataclass
 
-from sim.cost.calibration import Calibration, Device, Fit, Software
+from sim.cost.calibration import Calibration, Device, Software
+from sim.cost.fit import Fit
 
 MATMUL_EFFICIENCY = 0.72
 """Share of the dense peak that a large square product reaches (cuBLAS bf16 on an H100: 0.65 to 0.8)."""
@@ -73,7 +74,7 @@ def datasheet_calibration(sheet: Datasheet) -> Calibration:
     def fit(family: str, *, flops: float | None = None, bandwidth: float | None = None, half: float = 0.0) -> Fit:
         return Fit(
             family=family, overhead_s=LAUNCH_S, flops_per_s=flops, bytes_per_s=bandwidth,
-            half_m=half, half_n=half, half_k=half, error_median=ERROR_MEDIAN, error_p95=ERROR_P95,
+            half=dict.fromkeys("mnk", half) if half else {}, error_median=ERROR_MEDIAN, error_p95=ERROR_P95,
         )  # fmt: skip
 
     memory = sheet.memory_bandwidth * MEMORY_EFFICIENCY

@@ -5,7 +5,8 @@ import pytest
 pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[profiler]")
 
 from profiler.predictions import predict
-from sim.cost.calibration import Calibration, Device, Fit, Software
+from sim.cost.calibration import Calibration, Device, Software
+from sim.cost.fit import Fit
 from sim.cost.training import OPTIMISER_TRAFFIC
 
 RATE, BANDWIDTH = 1e12, 1e10

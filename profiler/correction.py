@@ -1,0 +1,113 @@
+"""The smooth part that a formula leaves: kernel ridge regression on the logarithms of residuals.
+
+Kept only where it predicts better, and only as much of it as leaves time monotone.
+A library's kernels change with the shape (tiles, edges, caches), which no short formula knows. Shapes near each other use the same
+kernels, so their residuals are alike; each residual's leave-one-out prediction has a closed form (Rasmussen & Williams, Gaussian
+Processes, 5.4.2).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cost.calibration import Measurement
+from sim.cost.fit import Correction, Fit
+
+Floats = NDArray[np.float64]
+LENGTHS = (0.7, 1.5)
+"""Distances in ln size over which residuals are alike, tried in turn: a factor of 2 and of 4.5."""
+RIDGE = 1.0
+"""Noise over signal: half of an isolated residual is believed."""
+MOST = 0.7
+"""Residuals beyond this are an interrupted measurement, not a kernel's habit."""
+PARTS = (1.0, 0.7, 0.4, 0.2)
+LEAST_SHARE = 0.05
+GRID = 13
+
+
+def fit_correction(
+    fit: Fit, sizes: Sequence[Mapping[str, float]], residuals: Floats, shares: Floats, measurements: Sequence[Measurement]
+) -> Correction | None:
+    """The correction of `fit` by its residuals (ln measured/predicted); None where it would not predict better.
+
+    `shares` are the parts of the predicted seconds that are not overhead, which alone is corrected. Of the correction, the largest
+    part that keeps time monotone in every size is taken.
+    """
+    names = tuple(sizes[0])
+    sites = np.log([[one[name] for name in names] for one in sizes])
+    shares = np.maximum(shares, LEAST_SHARE)
+    wanted = np.clip(residuals, -MOST, MOST) / shares
+    found = [(length, *_smoothed(sites, wanted, RIDGE / shares**2, length)) for length in LENGTHS]
+    length, weights, unseen = min(found, key=lambda one: float(np.abs(one[2] * shares).mean()))
+    if np.abs(unseen * shares).mean() >= np.abs(wanted * shares).mean():
+        return None
+    moved = _bytes_by_sizes(names, measurements)
+    for part in PARTS:
+        correction = Correction(
+            names=names, length=length, sites=tuple(map(tuple, sites.tolist())), weights=tuple((part * weights).tolist())
+        )
+        if _monotone(fit, correction, sites, moved):
+            return correction
+    return None
+
+
+def _smoothed(sites: Floats, wanted: Floats, noise: Floats, length: float) -> tuple[Floats, Floats]:
+    """Kernel weights, and what each site would have left had it not been seen."""
+    inverse = np.linalg.inv(_kernel(sites, sites, length) + np.diag(noise))
+    weights = inverse @ wanted
+    return weights, weights / np.diag(inverse)
+
+
+def _kernel(one: Floats, other: Floats, length: float) -> Floats:
+    squares = ((one[:, None] - other[None]) ** 2).sum(axis=-1)
+    return np.asarray(np.exp(-0.5 * squares / length**2))
+
+
+def _bytes_by_sizes(names: tuple[str, ...], measurements: Sequence[Measurement]) -> float:
+    """Bytes moved over the sizes' own measure of them (`_measure`), on average."""
+    sizes = np.array([[float(one.shape.get(name, one.bytes)) for name in names] for one in measurements])
+    return float(np.mean([one.bytes for one in measurements] / _measure(names, sizes)))
+
+
+def _measure(names: tuple[str, ...], sizes: Floats) -> Floats:
+    """Elements of a product's operands and result, or the bytes themselves; attention's traffic is not fitted apart from its arithmetic."""
+    if names == ("m", "n", "k"):
+        m, n, k = sizes.T
+        return np.asarray(m * k + k * n + m * n)
+    return sizes[:, 0]
+
+
+def _monotone(fit: Fit, correction: Correction, sites: Floats, bytes_each: float) -> bool:
+    """Whether more work never takes less time: along every size through every shape, to a factor of four beyond those measured."""
+    names = correction.names
+    low, high = sites.min(axis=0) - np.log(4), sites.max(axis=0) + np.log(4)
+    for axis in range(len(names)):
+        line = np.linspace(low[axis], high[axis], GRID)
+        points = np.repeat(sites[:, None, :], GRID, axis=1)
+        points[:, :, axis] = line
+        flat = points.reshape(-1, len(names))
+        factor = _kernel(flat, sites, correction.length) @ np.array(correction.weights)
+        seconds = (fit.overhead_s + _work(fit, names, np.exp(flat), bytes_each) * np.exp(factor)).reshape(len(sites), GRID)
+        if (np.diff(seconds, axis=1) < 0).any():
+            return False
+    return True
+
+
+def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, bytes_each: float) -> Floats:
+    """`Fit.seconds` without overhead and correction, for many sizes at once."""
+    flops = _flops(names, sizes)
+    compute = flops / fit.flops_per_s if fit.flops_per_s else np.zeros(len(sizes))
+    for name, half in fit.half.items():
+        compute = compute * (1 + half / sizes[:, names.index(name)])
+    traffic = bytes_each * _measure(names, sizes) / fit.bytes_per_s if fit.bytes_per_s else np.zeros(len(sizes))
+    return np.asarray(compute + traffic if fit.formula == "sum" else np.maximum(compute, traffic))
+
+
+def _flops(names: tuple[str, ...], sizes: Floats) -> Floats:
+    """Arithmetic of a product, of causal attention up to a factor, or none."""
+    if names == ("m", "n", "k"):
+        return np.asarray(2 * np.prod(sizes, axis=1))
+    if names == ("heads", "sequence", "head"):
+        return np.asarray(2 * sizes[:, 0] * sizes[:, 1] ** 2 * sizes[:, 2])
+    return np.zeros(len(sizes))
