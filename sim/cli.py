@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     profile.set_defaults(command=_profile)
 
     _add_estimate(commands)
+    validate = commands.add_parser("validate", help="print published figures against predictions")
+    validate.add_argument("--published", action="store_true", required=True, help="published figures, from the shipped calibrations")
+    validate.add_argument("--json", action="store_true", help="print one JSON document")
+    validate.set_defaults(command=_validate)
 
     dashboard = commands.add_parser("dashboard", help="explore runs and trade-offs in the browser")
     dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders to show (default: those under runs/)")
@@ -265,6 +269,22 @@ def _estimate(options: argparse.Namespace) -> int:
     from sim.report.terminal import console, print_estimates
 
     print_estimates(console(), work, estimates)
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from sim.cost.devices import shipped_calibration
+    from sim.cost.published import devices, facts
+
+    known = facts()
+    if options.json:
+        print(json.dumps([asdict(fact) | {"ratio": fact.ratio} for fact in known], indent=1, allow_nan=False))
+        return 0
+    from sim.report.terminal import console, print_published
+
+    print_published(console(), known, [shipped_calibration(device) for device in devices()])
     return 0
 
 

@@ -23,7 +23,7 @@ STORAGE_READ, STORAGE_WRITE = 6e9, 3e9
 """Bytes/s of a node's NVMe storage: assumption, of the order of one PCIe 4.0 drive."""
 ERROR_MEDIAN, ERROR_P95 = 0.3, 0.9
 """Stated uncertainty of all of the above, as relative error. Wide because published steps of Llama 3 8B on H100s take 1.3 to 1.9 times what
-these figures say, and a published 1B model trains 1.4 to 1.8 times faster on an RTX 4090 (tests/cost/test_published.py prints them)."""
+these figures say, and a published 1B model trains 1.4 to 1.8 times faster on an RTX 4090 (`leadtime validate --published` prints them)."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from rich.table import Table
 
 from sim.cost.calibration import Calibration
 from sim.cost.estimate import DeviceEstimate
+from sim.cost.published import Fact
 from sim.report.calibration_rows import anchor_rows, fit_rows
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
+from sim.report.published_rows import published_notes, published_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -102,4 +104,12 @@ def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstima
     _print_rows(out, estimate_rows(estimates))
     _print_rows(out, term_rows(estimates))
     for note in estimate_notes(estimates):
+        out.print(f"  {note}", soft_wrap=True)
+
+
+def print_published(out: Console, facts: Sequence[Fact], calibrations: Sequence[Calibration]) -> None:
+    """Published figures, what is predicted of them, and the ratio."""
+    for rows in published_rows(facts):
+        _print_rows(out, rows)
+    for note in published_notes(facts, calibrations):
         out.print(f"  {note}", soft_wrap=True)
