@@ -1,47 +1,68 @@
-"""One fresh process that measures a list of shapes once each, in an order of its own, and writes what it saw as JSON.
+"""One fresh process that measures what it is asked, an item at a time: requests as JSON lines on stdin, a sample a line on stdout.
 
-Run as ``python -m profiler.measuring PLAN RESULT`` by `profiler.processes`: the spread within one process lies about that between several.
+Started as ``python -m profiler.measuring DEVICE FOLDER SEED`` by `profiler.processes`; the spread within one process lies about that
+between several. It holds no plan and keeps nothing: when its parent goes, it goes too, and whatever it does loses one item at most.
 """
 
-import json
-import math
+import gc
+import os
+import queue
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import IO, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from profiler.probes import Shape
+from profiler.probes import Probe, Shape, smaller
 
-TRIED_SHARE = 1e-3
-"""A probe is first tried on its smallest shape of at least this share of its largest one's work: enough to see a hopeless speed."""
-TRIED_RANGE = 50.0
-"""Probes whose shapes differ less than this are not tried: the first call of any shape tells as much."""
+READY = "ready"
+GRACE_S = 2.0
+"""From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
 
 
 class Item(BaseModel):
+    """A probe's shape to measure."""
+
+    model_config = ConfigDict(frozen=True)
     probe: str
     shape: Shape
 
+    @property
+    def key(self) -> str:
+        return f"{self.probe} {sorted(self.shape.items())}"
 
-class Plan(BaseModel):
-    """What a process measures: items, seconds on each, and where files may go."""
+    def __str__(self) -> str:
+        return f"{self.probe} ({', '.join(f'{name} {size}' for name, size in self.shape.items())})"
 
-    device: str
-    folder: str
-    seed: int
-    least_s: float
-    items: list[Item]
+
+class Request(BaseModel):
+    """Measure an item, with `repeat_s` seconds of timed calls, in `limit_s` seconds altogether.
+
+    `times_larger` is the work of the probe's largest shape in units of this one's: with it, the call is first tried for hopeless speed.
+    """
+
+    item: Item
+    repeat_s: float
+    limit_s: float
+    times_larger: float | None = None
 
 
 class Sample(BaseModel):
-    """One item in one process; `skipped` says why there is no time."""
+    """One item in one process; `skipped` says why there is no time, and `scope` what that is true of: the shape, larger ones too, the whole
+    probe, or only this process, which died of it.
+
+    `measured` is the smaller shape that was measured where the planned one did not fit in memory; `elapsed_s` is what all of it took.
+    """
 
     item: Item
+    process: int = 0
     skipped: str | None = None
+    scope: Literal["shape", "larger", "probe", "process"] = "shape"
+    measured: Shape | None = None
+    elapsed_s: float = 0.0
     median_s: float = 0.0
     p5_s: float = 0.0
     p95_s: float = 0.0
@@ -52,61 +73,64 @@ class Sample(BaseModel):
     note: str | None = None
 
 
-def trial(items: Sequence[Item]) -> tuple[Item, float] | None:
-    """The shape to try a probe on, and how much larger its largest one is; None where trying would tell nothing.
+def measure(request: Request, probe: Probe, device: Any, folder: Path) -> Sample:
+    """One item here and now; a shape that does not fit in memory is halved until it does."""
+    began = time.perf_counter()
+    shape: Shape | None = request.item.shape
+    sample = Sample(item=request.item, skipped="does not fit in memory, and neither does any smaller shape")
+    while shape is not None:
+        found = _measure_shape(request, shape, probe, device, folder)
+        if found is not None:
+            shrunk = {"measured": shape, "scope": "shape"}  # why a shape that nobody planned fails says nothing of the others
+            sample = found if shape == request.item.shape else found.model_copy(update=shrunk)
+            break
+        _release(device)
+        shape = smaller(shape)
+    _release(device)
+    return sample.model_copy(update={"elapsed_s": time.perf_counter() - began})
 
-    The product of a shape's sizes stands for its work.
-    """
-    by_work = sorted(items, key=lambda item: math.prod(item.shape.values()))
-    works = [math.prod(item.shape.values()) for item in by_work]
-    tried = next((i for i, work in enumerate(works) if work >= TRIED_SHARE * works[-1]), 0)
-    ratio = works[-1] / works[tried]
-    return (by_work[tried], ratio) if ratio >= TRIED_RANGE else None
 
-
-def measure(plan: Plan) -> list[Sample]:
-    """Measure every item of a plan in this process, shuffled by its seed."""
+def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, folder: Path) -> Sample | None:
+    """A sample of this shape; None where it does not fit in memory."""
     import torch
 
-    from profiler.probes import all_probes
+    from profiler.timing import TooSlowError, time_call, try_call
 
-    torch.manual_seed(plan.seed)
-    device, probes, folder = torch.device(plan.device), all_probes(), Path(plan.folder)
-    items = list(plan.items)
-    Random(plan.seed).shuffle(items)
-    samples = []
-    refused: dict[str, str] = {}
-    for name in sorted({item.probe for item in items}):
-        if (found := trial([item for item in items if item.probe == name])) and (why := _try(probes[name], *found, device, folder)):
-            refused[name] = why
-    for item in items:
-        probe = probes[item.probe]
-        if probe.name in refused:
-            samples.append(Sample(item=item, skipped=refused[probe.name]))
-            continue
-        sample = _measure(probe, item, device, folder, plan.least_s)
-        if sample.skipped and "memory" not in sample.skipped:
-            refused[probe.name] = sample.skipped  # what fails or crawls once is not tried again in every shape
-        samples.append(sample)
-    return samples
-
-
-def _try(probe: Any, item: Item, times_larger: float, device: Any, folder: Path) -> str | None:
-    from profiler.timing import try_call
-
+    item, began = request.item, time.perf_counter()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     try:
-        try_call(probe.prepare(item.shape, device, folder).call, device, times_larger)
-    except _failures() as error:
-        return _reason(error)
+        work = probe.prepare(shape, device, folder)
+        if request.times_larger is not None:
+            try_call(work, device, request.times_larger)
+        left_s = request.limit_s - (time.perf_counter() - began)
+        timing = time_call(work, device, request.repeat_s, left_s)
+    except TooSlowError as error:
+        return Sample(item=item, skipped=str(error), scope=error.scope)
+    except OSError as error:
+        return Sample(item=item, skipped=_reason(error))
+    except (RuntimeError, MemoryError, NotImplementedError) as error:
+        return None if _out_of_memory(error) else Sample(item=item, skipped=_reason(error), scope="probe")
     finally:
         _clear(folder)
-    return None
+    return Sample(
+        item=item,
+        median_s=timing.median_s,
+        p5_s=timing.p5_s,
+        p95_s=timing.p95_s,
+        calls=timing.calls,
+        bytes=work.bytes,
+        flops=work.flops,
+        peak_memory_bytes=float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else None,
+        note=work.note,
+    )
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    from profiler.timing import TooSlowError
+def _out_of_memory(error: Exception) -> bool:
+    """CUDA has an error of its own for it; a CPU's allocator only says so in words."""
+    import torch
 
-    return TooSlowError, RuntimeError, MemoryError, NotImplementedError, OSError
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def _reason(error: Exception) -> str:
@@ -118,43 +142,52 @@ def _clear(folder: Path) -> None:
         file.unlink()
 
 
-def _measure(probe: Any, item: Item, device: Any, folder: Path, least_s: float) -> Sample:
+def _release(device: Any) -> None:
+    """One shape's memory goes before the next one's comes."""
     import torch
 
-    from profiler.timing import time_call
-
+    gc.collect()
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    try:
-        work = probe.prepare(item.shape, device, folder)
-        timing = time_call(work.call, device, least_s, work.warm_up)
-    except _failures() as error:
-        return Sample(item=item, skipped=_reason(error))
-    finally:
-        _clear(folder)
-    peak = float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else None
-    sample = Sample(
-        item=item,
-        median_s=timing.median_s,
-        p5_s=timing.p5_s,
-        p95_s=timing.p95_s,
-        calls=timing.calls,
-        bytes=work.bytes,
-        flops=work.flops,
-        peak_memory_bytes=peak,
-        note=work.note,
-    )
-    del work  # its tensors go before the next shape's come
-    return sample
+        torch.cuda.empty_cache()
 
 
-def main(plan_file: str, result_file: str) -> None:
-    plan = Plan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
-    began = time.time()
-    samples = measure(plan)
-    document = {"seconds": time.time() - began, "samples": [sample.model_dump() for sample in samples]}
-    Path(result_file).write_text(json.dumps(document), encoding="utf-8")
+def _requests() -> Iterator[Request]:
+    """Requests from stdin as they come; the end of them ends the process, if need be by force."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        lines.put(None)
+        time.sleep(GRACE_S)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while (line := lines.get()) is not None:
+        yield Request.model_validate_json(line)
+
+
+def _answers() -> IO[str]:
+    """Stdout for samples alone: whatever else prints there goes to stderr."""
+    own = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+    return own
+
+
+def main(device_name: str, folder: str, seed: str) -> None:
+    answers = _answers()
+    import torch
+
+    from profiler.probes import all_probes
+
+    torch.manual_seed(int(seed))
+    device, probes = torch.device(device_name), all_probes()
+    gc.collect()
+    gc.freeze()  # collecting after every shape then takes no time for all that torch brought with it
+    print(READY, file=answers)
+    for request in _requests():
+        print(measure(request, probes[request.item.probe], device, Path(folder)).model_dump_json(), file=answers)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

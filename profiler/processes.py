@@ -1,83 +1,119 @@
-"""Fresh processes, one after the other over the same shapes in different orders, and their samples joined into measurements."""
+"""A fresh measuring process as its parent sees it: started, asked for one item after the other, and dead if it must be."""
 
-import json
+import os
+import queue
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
-import numpy as np
+from profiler.measuring import READY, Request, Sample
 
-from profiler.measuring import Item, Plan, Sample
-from profiler.probes import Probe
-from sim.cost.calibration import Measurement
-from sim.scenario.errors import InputError
-
-Progress = Callable[[int, int], None]
-DISTURBED = 3.0
-"""A quiet machine stays under this at the 95 % shape (measured: 1.7 to 2.1 on a shared one left alone, 93 beside another's tests)."""
-
-
-def measure_in_processes(
-    items: Sequence[Item], device: str, folder: Path, *, processes: int, least_s: float, progress: Progress | None
-) -> list[list[Sample]]:
-    """Every item once in each of `processes` fresh processes; samples by process. InputError where one dies."""
-    runs = []
-    for number in range(processes):
-        plan_file, result_file = folder / "plan.json", folder / "result.json"
-        plan = Plan(device=device, folder=str(folder), seed=number, least_s=least_s, items=list(items))
-        plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "profiler.measuring", str(plan_file), str(result_file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InputError.of(f"a measuring process ended with code {done.returncode}: {last}; nothing was written")
-        samples = json.loads(result_file.read_text(encoding="utf-8"))["samples"]
-        runs.append([Sample.model_validate(sample) for sample in samples])
-        if progress is not None:
-            progress(number + 1, processes)
-    return runs
+START_PATIENCE_S = 180.0
+"""For torch to load, from a cold disk and on a busy machine."""
+PATIENCE_S = 20.0
+"""Beyond twice its time limit, before a silent process is given up."""
+COMPILE_PATIENCE_S = 120.0
+"""More on a GPU, where a call may compile first."""
+IDLE_PATIENCE_S = 1.0
+"""For an idle process to leave by itself."""
+WORDS = "stderr.txt"
 
 
-def join(runs: Sequence[Sequence[Sample]], probes: dict[str, Probe]) -> tuple[list[Measurement], list[str]]:
-    """Measurements (median over processes of each one's median) by probe and shape, and notes on what was skipped or is in doubt."""
-    by_item: dict[tuple[str, str], list[Sample]] = {}
-    for run in runs:
-        for sample in run:
-            by_item.setdefault((sample.item.probe, json.dumps(sample.item.shape)), []).append(sample)
-    measurements, skipped = [], {}
-    doubts = sorted({sample.note for run in runs for sample in run if sample.note})
-    for (name, _), samples in sorted(by_item.items()):
-        kept = [sample for sample in samples if sample.skipped is None]
-        if not kept:
-            skipped[name] = samples[0].skipped
-            continue
-        medians = tuple(sample.median_s for sample in kept)
-        peaks = [sample.peak_memory_bytes for sample in kept if sample.peak_memory_bytes is not None]
-        measurements.append(
-            Measurement(
-                probe=name,
-                family=probes[name].family,
-                shape=kept[0].item.shape,
-                dtype=probes[name].dtype,
-                repeats=sum(sample.calls for sample in kept),
-                median_s=float(np.median(medians)),
-                p5_s=min(sample.p5_s for sample in kept),
-                p95_s=max(sample.p95_s for sample in kept),
-                process_medians_s=medians,
-                bytes=kept[0].bytes,
-                flops=kept[0].flops,
-                peak_memory_bytes=max(peaks) if peaks else None,
-            )
-        )
-    return measurements, [*(f"skipped {name}: {why}" for name, why in skipped.items()), *doubts]
+class DiedError(Exception):
+    """A measuring process that ended, or was ended, without an answer; says how."""
 
 
-def range_note(measurements: Sequence[Measurement]) -> str:
-    """How far processes differed: slowest over fastest by shape; and what to do where that is too far to trust a median."""
-    ratios = [max(one.process_medians_s) / min(one.process_medians_s) for one in measurements if len(one.process_medians_s) > 1]
-    if not ratios:
-        return "one process: no range between processes"
-    median, high = np.quantile(ratios, (0.5, 0.95))
-    note = f"between processes: slowest over fastest {median:.2f} at the median shape, {high:.2f} at the 95 % one"
-    return f"{note}; disturbed, profile again when nothing else runs" if high > DISTURBED else note
+class MeasuringProcess:
+    """One fresh process; `ask` it for a sample, and `close` it. DiedError where it ends without an answer."""
+
+    def __init__(self, device: str, folder: Path, number: int) -> None:
+        """Start it and wait until it can measure; `number` seeds its random inputs."""
+        self._device = device
+        self._words = folder / WORDS
+        command = [sys.executable, "-m", "profiler.measuring", device, str(folder), str(number)]
+        with self._words.open("wb") as words:
+            # A session of its own: Ctrl-C is for the parent, whose end ends it (it listens to its stdin).
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True, start_new_session=True
+            )  # fmt: skip
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        try:
+            self._answer(START_PATIENCE_S, READY)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, request: Request) -> Sample:
+        """The sample of one item."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(request.model_dump_json() + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise DiedError(self._end()) from None
+        patience_s = 2 * request.limit_s + PATIENCE_S + (COMPILE_PATIENCE_S if self._device == "cuda" else 0.0)
+        return Sample.model_validate_json(self._answer(patience_s, "{"))
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _answer(self, patience_s: float, start: str) -> str:
+        try:
+            line = self._lines.get(timeout=patience_s)
+        except queue.Empty:
+            self._kill()
+            raise DiedError(f"gave no answer in {patience_s:.0f} s and was ended") from None
+        if not line.startswith(start):
+            raise DiedError(self._end())
+        return line
+
+    def _end(self) -> str:
+        """How it ended: its signal or exit code, and its last words."""
+        try:
+            code = self._process.wait(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            code = self._process.returncode
+        words = self._words.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._words.exists() else []
+        if code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            return f"was ended by {name}" + (" (by the system if memory ran out)" if name == "SIGKILL" else "")
+        return f"ended with code {code}: {words[-1] if words else 'no message'}"
+
+    def close(self) -> None:
+        """End it, kindly where it is idle."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(timeout=IDLE_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+        self._listener.join(timeout=PATIENCE_S)
+
+    def _kill(self) -> None:
+        """End it and the processes that its probes started."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()

@@ -2,17 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from profiler.torch_import import require_torch
-from sim.cost.calibration import Calibration, Measurement
+from sim.cost.calibration import Calibration, Device, Measurement, Software
 from sim.scenario.errors import InputError
 
+if TYPE_CHECKING:
+    from profiler.probes import Probe
+
 Shapes = dict[str, list[dict[str, int]]]
-PROCESSES = {True: 3, False: 4}
-LEAST_S = {True: 0.03, False: 0.1}
-"""Fresh processes, and seconds on each shape in each of them, for quick and full profiles."""
 
 
 def profile(
@@ -22,52 +24,79 @@ def profile(
     progress: Callable[[int, int], None] | None = None,
     *,
     only: Shapes | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Calibration, Path]:
     """Measure, fit, and write a calibration; returns it and its file.
 
-    `out` is the file to write (default: ``<device id>.json`` here); `progress` hears of processes done and in all; `only` measures
-    these shapes by probe instead of all. InputError, before anything is measured, where torch or the device is missing or the file
-    cannot be written.
+    `out` is the file to write (default: ``<device id>.json`` here); `progress` hears of shapes measured and in all, over all processes;
+    `only` measures these shapes by probe instead of all; `say` hears what the user should know at once. What an earlier call for the same
+    file, device and depth measured before it was stopped is not measured again. InputError, before anything is measured, where torch or
+    the device is missing or the file cannot be written. KeyboardInterrupt, when it comes, says what is kept and how to go on.
     """
+    began = time.monotonic()
     require_torch()
-    from profiler.device import Moment, choose, describe, now, state_notes
-    from profiler.fit import fit_family
+    from profiler.budget import FULL, QUICK
+    from profiler.device import Moment, choose, describe, state_notes
+    from profiler.joining import join, left_out_note, range_note
     from profiler.measuring import Item
-    from profiler.predictions import predict
+    from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
-    from profiler.processes import join, measure_in_processes, range_note
+    from profiler.rounds import Rounds
 
+    depth = QUICK if quick else FULL
     chosen = choose(device)
     facts, software = describe(chosen)
     target = _writable(out or Path(f"{facts.id}.json"))
     probes = all_probes()
     shapes = only or {name: probe.shapes(chosen, quick=quick) for name, probe in probes.items()}
     items = [Item(probe=name, shape=shape) for name, listed in shapes.items() for shape in listed]
+    partial = PartialProfile.open(target, plan_of(facts, software, depth, items), say)
     before = Moment.now()
-    with tempfile.TemporaryDirectory(prefix=".leadtime-profile-", dir=target.parent) as folder:
-        Path(folder, ".gitignore").write_text("*\n", encoding="utf-8")  # nobody's `git add` should sweep up a profile under way
-        runs = measure_in_processes(
-            items, chosen.type, Path(folder), processes=PROCESSES[quick], least_s=LEAST_S[quick], progress=progress
-        )  # fmt: skip
-    notes = state_notes(chosen, before, Moment.now())
-    measured, skipped = join(runs, probes)
-    fitted = [one for one in measured if not probes[one.probe].anchor]
-    families = dict.fromkeys(one.family for one in fitted)
-    fits = {family: fit_family(family, [one for one in fitted if one.family == family]) for family in families}
+    rounds = Rounds(items, [name for name, probe in probes.items() if probe.anchor], chosen.type, depth, partial, progress)
+    try:
+        rounds.run(began + depth.budget_s - depth.reserve_s - partial.spent_s)
+        state = state_notes(chosen, before, Moment.now())
+        measured, doubts = join(partial.samples, probes)
+        left_out = left_out_note(items, partial.samples, depth)
+        notes = (*state, range_note(measured), *filter(None, (left_out, partial.note())), *doubts)
+        calibration = _fitted(measured, probes, facts, software, depth.name, notes)
+        _write(target, calibration)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(partial.stopped()) from None
+    finally:
+        partial.close()
+    partial.remove()
+    return calibration, target
+
+
+def _fitted(
+    measured: Sequence[Measurement],
+    probes: "Mapping[str, Probe]",
+    device: Device,
+    software: Software,
+    depth: Literal["quick", "full"],
+    notes: tuple[str, ...],
+) -> Calibration:
+    """The calibration of what was measured: a fit for each family, and each anchor beside what the fits predict of it."""
+    from profiler.device import now
+    from profiler.fit import fit_family
+    from profiler.predictions import predict
+
+    operators = [one for one in measured if not probes[one.probe].anchor]
+    families = dict.fromkeys(one.family for one in operators)
+    fits = {family: fit_family(family, [one for one in operators if one.family == family]) for family in families}
     calibration = Calibration(
         source="measured",
-        completeness="quick" if quick else "full",
+        completeness=depth,
         date=now(),
-        device=facts,
+        device=device,
         software=software,
         fits={family: fit for family, fit in fits.items() if fit is not None},
-        measurements=tuple(fitted),
-        notes=(*notes, range_note(measured), *skipped),
+        measurements=tuple(operators),
+        notes=notes,
     )
     anchors = tuple(_predicted(one, predict(one.probe, one.shape, calibration)) for one in measured if probes[one.probe].anchor)
-    calibration = calibration.model_copy(update={"anchors": anchors})
-    _write(target, calibration)
-    return calibration, target
+    return calibration.model_copy(update={"anchors": anchors})
 
 
 def _predicted(anchor: Measurement, seconds: float | None) -> Measurement:
@@ -98,4 +127,6 @@ def _write(target: Path, calibration: Calibration) -> None:
         os.replace(work, target)
     except OSError as error:
         Path(work).unlink(missing_ok=True)
-        raise InputError.of(f"cannot be written: {error.strerror}; nothing was kept", where=str(target)) from None
+        raise InputError.of(
+            f"cannot be written: {error.strerror}; make room and give the same command to go on", where=str(target)
+        ) from None

@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe had enough
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
-        print("leadtime: stopped; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"leadtime: {stop or 'stopped; nothing was written'}", file=sys.stderr)
         return 130
 
 
@@ -242,11 +242,15 @@ def _profile(options: argparse.Namespace) -> int:
     from profiler.profile import profile
 
     with _progress("measuring") as step:
-        calibration, path = profile(options.device, quick=not options.full, out=options.out, progress=step)
+        calibration, path = profile(options.device, quick=not options.full, out=options.out, progress=step, say=_say)
     from sim.report.terminal import console, print_calibration
 
     print_calibration(console(), calibration, path)
     return 0
+
+
+def _say(line: str) -> None:
+    print(f"leadtime: {line}", file=sys.stderr)
 
 
 def _estimate(options: argparse.Namespace) -> int:

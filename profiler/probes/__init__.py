@@ -17,7 +17,8 @@ Shape = dict[str, int]
 class Work:
     """A call ready to be timed; `bytes` read and written and `flops` in one call.
 
-    `warm_up` calls go before it is as fast as it stays; `note` is a doubt that the calibration should carry.
+    `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that `compiles`; `note` is a doubt
+    that the calibration should carry.
     """
 
     call: Callable[[], object]
@@ -25,6 +26,7 @@ class Work:
     flops: float
     warm_up: int = 1
     note: str | None = None
+    compiles: bool = False
 
 
 class Probe(Protocol):
@@ -52,6 +54,14 @@ def all_probes() -> dict[str, Probe]:
         for probe in importlib.import_module(f"{__name__}.{module.name}").PROBES:
             found[probe.name] = probe
     return found
+
+
+def smaller(shape: Shape) -> Shape | None:
+    """The shape with its largest size halved, still a multiple of 16 where it was one; None where nothing is left to halve."""
+    name = max(shape, key=shape.__getitem__)
+    step = 16 if shape[name] % 16 == 0 else 1
+    half = shape[name] // 2 // step * step
+    return shape | {name: half} if half >= step else None
 
 
 def random_numbers(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:

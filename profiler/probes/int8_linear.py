@@ -61,9 +61,11 @@ class Int8Linear:
         right = torch.randn(n, k, device=device).bfloat16().t()
         moved, flops = 2.0 * (m * k + k * n + m * n), 2.0 * m * n * k
         if device.type == "cuda":
-            # Without a fusing compiler a GPU would run a dozen small kernels that nobody trains with.
-            compiled = torch.compile(int8_product)
-            return Work(lambda: compiled(left, right), moved, flops)
+            # Without a fusing compiler a GPU would run a dozen small kernels that nobody trains with. It compiles for each shape, as in
+            # training; without the reset it would give up after eight of them and run those small kernels.
+            torch.compiler.reset()
+            compiled = torch.compile(int8_product, dynamic=False)
+            return Work(lambda: compiled(left, right), moved, flops, compiles=True)
         out = torch.empty(m, n, dtype=torch.bfloat16, device=device)
         return Work(lambda: int8_product_in_blocks(left, right, out), moved, flops)
 

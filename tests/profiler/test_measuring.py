@@ -1,6 +1,8 @@
-"""Times are of the call and nothing else; what fails or crawls is skipped with the reason; processes join by their medians."""
+"""Times are of the call and nothing else; what fails or crawls is skipped with the reason; what does not fit in memory is halved."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -8,33 +10,49 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from profiler import timing  # noqa: E402
-from profiler.measuring import Item, Plan, Sample, measure  # noqa: E402
-from profiler.probes import Work, all_probes  # noqa: E402
-from profiler.processes import join, measure_in_processes, range_note  # noqa: E402
-from sim.scenario.errors import InputError  # noqa: E402
+from profiler.measuring import Item, Request, Sample, measure  # noqa: E402
+from profiler.probes import Shape, Work, all_probes, smaller  # noqa: E402
 
 CPU = torch.device("cpu")
-PRODUCTS = [{"m": 32, "n": 32, "k": 32 * i} for i in range(1, 4)]
 
 
-def sample(shape: dict[str, int], median: float, *, skipped: str | None = None, note: str | None = None) -> Sample:
-    item = Item(probe="matmul-bf16", shape=shape)
-    return Sample(item=item, skipped=skipped, median_s=median, p5_s=0.9 * median, p95_s=1.2 * median, calls=4, bytes=8, flops=2, note=note)
+def asked(name: str, shape: Shape, *, limit_s: float = 60.0, times_larger: float | None = None) -> Request:
+    return Request(item=Item(probe=name, shape=shape), repeat_s=0.001, limit_s=limit_s, times_larger=times_larger)
 
 
-def items(name: str, shapes: list[dict[str, int]]) -> list[Item]:
-    return [Item(probe=name, shape=shape) for shape in shapes]
+def work(call: Callable[[], object], *, warm_up: int = 1, compiles: bool = False) -> Work:
+    return Work(call, 8.0, 2.0, warm_up, compiles=compiles)
+
+
+@dataclass
+class Probe:
+    """A probe whose call is given."""
+
+    call: Callable[[Shape], object]
+    name: str = "given"
+    family: str = "given"
+    dtype: str = "bf16"
+    measures: str = "what a test gives it"
+    anchor: bool = False
+    prepared: list[Shape] = field(default_factory=list)
+
+    def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:  # noqa: ARG002
+        return []
+
+    def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
+        self.prepared.append(shape)
+        return Work(lambda: self.call(shape), 8.0, 2.0)
 
 
 def test_a_timing_is_the_calls_own_seconds() -> None:
-    found = timing.time_call(lambda: time.sleep(0.004), CPU, 0.05)
+    found = timing.time_call(work(lambda: time.sleep(0.004)), CPU, 0.05)
     assert 0.004 <= found.p5_s <= found.median_s <= found.p95_s
     assert found.median_s < 0.012
     assert 3 <= found.calls <= 30
 
 
 def test_a_slow_call_is_still_timed_several_times() -> None:
-    assert timing.time_call(lambda: time.sleep(0.1), CPU, 0.001).calls >= timing.LEAST_CALLS
+    assert timing.time_call(work(lambda: time.sleep(0.1)), CPU, 0.001).calls >= timing.LEAST_CALLS
 
 
 def test_every_warm_up_goes_before_the_timing() -> None:
@@ -44,79 +62,102 @@ def test_every_warm_up_goes_before_the_timing() -> None:
         calls.append(time.perf_counter())
         time.sleep(0.05 if len(calls) <= 3 else 0.001)
 
-    assert timing.time_call(slow_at_first, CPU, 0.02, warm_up=3).p95_s < 0.02
+    assert timing.time_call(work(slow_at_first, warm_up=3), CPU, 0.02).p95_s < 0.02
 
 
 def test_what_would_crawl_is_refused_after_a_small_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "ABSURD_S", 0.5)
-    timing.try_call(lambda: time.sleep(0.002), CPU, times_larger=10)
+    timing.try_call(work(lambda: time.sleep(0.002)), CPU, times_larger=10)
     with pytest.raises(timing.TooSlowError, match="largest shape would take about"):
-        timing.try_call(lambda: time.sleep(0.002), CPU, times_larger=1000)
+        timing.try_call(work(lambda: time.sleep(0.002)), CPU, times_larger=1000)
     monkeypatch.setattr(timing, "ABSURD_S", 0.01)
     with pytest.raises(timing.TooSlowError, match="one call took"):
-        timing.time_call(lambda: time.sleep(0.02), CPU, 0.01)
+        timing.time_call(work(lambda: time.sleep(0.02)), CPU, 0.01)
 
 
-def test_an_operation_that_raises_is_skipped_and_the_others_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
+def test_what_a_compiler_takes_is_nobodys_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled call may compile longer than any call may take, and is judged by the calls after."""
+    monkeypatch.setattr(timing, "ABSURD_S", 0.02)
+    for compiles in (True, False):
+        calls: list[int] = []
 
-    def broken(shape: dict[str, int], device: object, folder: Path) -> Work:  # noqa: ARG001
-        tried.append(shape)
+        def compiled_first(calls: list[int] = calls) -> None:
+            calls.append(1)
+            time.sleep(0.05 if len(calls) == 1 else 0.001)
+
+        given = work(compiled_first, compiles=compiles)
+        if compiles:
+            timing.try_call(given, CPU, times_larger=10)
+            assert timing.time_call(given, CPU, 0.01).p95_s < 0.02
+        else:
+            with pytest.raises(timing.TooSlowError):
+                timing.try_call(given, CPU, times_larger=1)
+
+
+def test_what_would_take_more_than_its_time_is_refused_after_one_call(tmp_path: Path) -> None:
+    calls: list[Shape] = []
+    probe = Probe(lambda shape: (calls.append(shape), time.sleep(0.05)))
+    found = measure(asked("given", {"m": 2}, limit_s=0.15), probe, CPU, tmp_path)
+    assert (found.scope, len(calls)) == ("larger", 1)
+    assert found.skipped is not None
+    assert "share of the profile's time" in found.skipped
+    assert 0.05 <= found.elapsed_s < 0.2
+
+
+def test_an_operation_that_raises_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    def raises(_: Shape) -> None:
         raise RuntimeError("no kernel for this\nstack of it")
 
-    monkeypatch.setattr(type(all_probes()["int8-linear"]), "prepare", staticmethod(broken))
-    listed = [*items("int8-linear", PRODUCTS), *items("matmul-bf16", PRODUCTS)]
-    found = measure(Plan(device="cpu", folder=str(tmp_path), seed=3, least_s=0.001, items=listed))
-    refused = [one for one in found if one.item.probe == "int8-linear"]
-    assert [one.skipped for one in refused] == ["RuntimeError: no kernel for this"] * 3
-    assert len(tried) == 1
-    measured = [one for one in found if one.item.probe == "matmul-bf16"]
-    assert len(measured) == 3
-    assert all(one.median_s > 0 and one.skipped is None for one in measured)
+    found = measure(asked("given", {"m": 2}), Probe(raises), CPU, tmp_path)
+    assert (found.skipped, found.scope, found.median_s) == ("RuntimeError: no kernel for this", "probe", 0.0)
 
 
-def test_processes_see_the_same_shapes_in_orders_of_their_own(tmp_path: Path) -> None:
-    listed = items("matmul-fp32", [{"m": 32, "n": 32, "k": 16 * i} for i in range(1, 9)])
-    orders = [
-        [one.item.shape["k"] for one in measure(Plan(device="cpu", folder=str(tmp_path), seed=seed, least_s=1e-4, items=listed))]
-        for seed in range(3)
-    ]
-    assert all(sorted(order) == [16 * i for i in range(1, 9)] for order in orders)
-    assert orders[0] != orders[1] != orders[2]
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90.00 GiB"),
+        MemoryError(),
+    ],
+)
+def test_a_shape_that_does_not_fit_in_memory_is_halved_until_it_does(error: Exception, tmp_path: Path) -> None:
+    def fits_300(shape: Shape) -> None:
+        if shape["m"] * shape["n"] > 300:
+            raise error
+
+    probe = Probe(fits_300)
+    found = measure(asked("given", {"m": 64, "n": 20}), probe, CPU, tmp_path)
+    assert probe.prepared == [{"m": 64, "n": 20}, {"m": 32, "n": 20}, {"m": 16, "n": 20}, {"m": 16, "n": 10}][: len(probe.prepared)]
+    assert found.skipped is None
+    assert found.measured == {"m": 16, "n": 10}
+    assert found.item.shape == {"m": 64, "n": 20}
+    assert found.median_s > 0
+
+
+def test_a_shape_of_which_no_half_fits_is_skipped_alone(tmp_path: Path) -> None:
+    def never(_: Shape) -> None:
+        raise MemoryError
+
+    found = measure(asked("given", {"m": 64}), Probe(never), CPU, tmp_path)
+    assert found.skipped == "does not fit in memory, and neither does any smaller shape"
+    assert (found.scope, found.measured) == ("shape", None)
+
+
+def test_halves_keep_what_kernels_want() -> None:
+    assert smaller({"m": 48, "n": 16}) == {"m": 16, "n": 16}
+    assert smaller({"m": 16, "n": 16}) is None
+    assert smaller({"experts": 3, "parameters": 7}) == {"experts": 3, "parameters": 3}
+    assert smaller({"experts": 1}) is None
 
 
 def test_files_of_the_disk_probes_are_gone_after_each_shape(tmp_path: Path) -> None:
-    listed = [*items("disk-read", [{"bytes": 1 << 16}]), *items("disk-write", [{"bytes": 1 << 16}])]
-    found = measure(Plan(device="cpu", folder=str(tmp_path), seed=0, least_s=0.001, items=listed))
-    assert [one.skipped for one in found] == [None, None]
-    assert list(tmp_path.iterdir()) == []
+    for name in ("disk-read", "disk-write"):
+        found = measure(asked(name, {"bytes": 1 << 16}), all_probes()[name], CPU, tmp_path)
+        assert found.skipped is None
+        assert found.calls >= timing.LEAST_CALLS
+        assert list(tmp_path.iterdir()) == []
 
 
-def test_a_measurement_is_the_median_of_the_processes_medians() -> None:
-    shape = {"m": 32, "n": 32, "k": 32}
-    runs = [[sample(shape, seconds)] for seconds in (3e-3, 1e-3, 2e-3)]
-    (found,), notes = join(runs, all_probes())
-    assert found.median_s == 2e-3
-    assert found.process_medians_s == (3e-3, 1e-3, 2e-3)
-    assert (found.p5_s, found.p95_s) == pytest.approx((0.9e-3, 3.6e-3))
-    assert found.repeats == 12
-    assert notes == []
-    assert range_note([found]) == "between processes: slowest over fastest 3.00 at the median shape, 3.00 at the 95 % one"
-
-
-def test_processes_that_disagree_too_far_are_called_disturbed() -> None:
-    runs = [[sample(PRODUCTS[0], seconds)] for seconds in (1e-3, 9e-3, 1e-3)]
-    assert range_note(join(runs, all_probes())[0]).endswith("disturbed, profile again when nothing else runs")
-
-
-def test_skipped_operations_and_doubts_become_notes_once() -> None:
-    first, second = PRODUCTS[:2]
-    runs = [[sample(first, 0, skipped="RuntimeError: no"), sample(second, 1e-3, note="looks cached")] for _ in range(2)]
-    measured, notes = join(runs, all_probes())
-    assert [one.shape for one in measured] == [second]
-    assert notes == ["skipped matmul-bf16: RuntimeError: no", "looks cached"]
-
-
-def test_a_process_that_dies_is_an_input_error_with_its_last_words(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ended with code 1.*no-such-probe.*nothing was written"):
-        measure_in_processes([Item(probe="no-such-probe", shape={"m": 1})], "cpu", tmp_path, processes=1, least_s=0.001, progress=None)
+def test_a_sample_survives_its_line_in_the_log() -> None:
+    found = Sample(item=Item(probe="given", shape={"m": 2}), process=2, median_s=1e-5, calls=9, measured={"m": 1}, note="doubt")
+    assert Sample.model_validate_json(found.model_dump_json(exclude_defaults=True)) == found

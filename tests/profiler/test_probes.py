@@ -7,7 +7,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from profiler.measuring import TRIED_RANGE, TRIED_SHARE, Item, trial  # noqa: E402
 from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E402
 from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
@@ -152,13 +151,3 @@ def test_pages_that_stay_cached_are_seen(tmp_path: Path, monkeypatch: pytest.Mon
     note = all_probes()["disk-read"].prepare({"bytes": MIB}, CPU, tmp_path).note
     assert note is not None
     assert "page cache kept" in note
-
-
-def test_a_probe_is_tried_on_a_shape_that_tells_its_speed() -> None:
-    sizes = (1, 40, 1_000, 20_000, 1_000_000)
-    found = trial([Item(probe="p", shape={"m": size, "n": 2}) for size in reversed(sizes)])
-    assert found is not None
-    item, ratio = found
-    assert item.shape["m"] == TRIED_SHARE * sizes[-1]
-    assert ratio == sizes[-1] / item.shape["m"] >= TRIED_RANGE
-    assert trial([Item(probe="p", shape={"bytes": size}) for size in (8, 16, 64)]) is None

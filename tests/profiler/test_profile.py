@@ -10,7 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from profiler import budget  # noqa: E402
 from profiler import profile as profile_module  # noqa: E402
+from profiler.budget import Depth  # noqa: E402
 from profiler.device import driver_facts  # noqa: E402
 from profiler.profile import profile  # noqa: E402
 from sim.cost.calibration import Calibration, load_calibration  # noqa: E402
@@ -35,8 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Calibration, Path, l
     steps: list[tuple[int, int]] = []
     out = tmp_path_factory.mktemp("profile") / "here.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(profile_module.PROCESSES, True, 2)
-        patch.setitem(profile_module.LEAST_S, True, 0.002)
+        patch.setattr(budget, "QUICK", Depth("quick", 2, 0.002, 60.0, 4.0))
         calibration, path = profile("cpu", out=out, progress=lambda done, total: steps.append((done, total)), only=TINY)
     return calibration, path, steps
 
@@ -45,21 +46,10 @@ def test_a_profile_reads_back_as_it_was_made(made: tuple[Calibration, Path, list
     calibration, path, steps = made
     assert load_calibration(path) == calibration
     assert list(path.parent.iterdir()) == [path]
-    assert steps == [(1, 2), (2, 2)]
-
-
-def test_a_profile_under_way_stays_out_of_version_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-
-    def interrupted(_: object, device: str, folder: Path, **__: object) -> None:
-        seen.append((folder / ".gitignore").read_text())
-        raise InputError.of(f"stopped measuring {device}")
-
-    monkeypatch.setattr("profiler.processes.measure_in_processes", interrupted)
-    with pytest.raises(InputError, match="stopped measuring cpu"):
-        profile("cpu", out=tmp_path / "out.json", only=TINY)
-    assert seen == ["*\n"]
-    assert list(tmp_path.iterdir()) == []
+    samples = 2 * sum(map(len, TINY.values()))
+    assert [done for done, _ in steps[:-1]] == list(range(samples + 1))
+    assert steps[-1] == (samples, samples)
+    assert all(done <= total for done, total in steps)
 
 
 def test_a_profile_says_what_was_measured_where_and_when(made: tuple[Calibration, Path, list[tuple[int, int]]]) -> None:
@@ -95,7 +85,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_measuring(where: str, t
     def measured(*_: object, **__: object) -> None:
         raise AssertionError("measured before it refused")
 
-    monkeypatch.setattr("profiler.processes.measure_in_processes", measured)
+    monkeypatch.setattr("profiler.rounds.Rounds.run", measured)
     out = tmp_path if where == "a folder" else tmp_path / "missing" / "out.json"
     with pytest.raises(InputError, match=where.removeprefix("a ").removeprefix("no such ")):
         profile("cpu", out=out, only=TINY)

@@ -1,0 +1,162 @@
+"""Which shape to measure next, and for how long, so that a profile ends in its time whatever its probes and however slow the device.
+
+Nobody knows what a shape costs before it was measured once. So the first process chooses as it goes: what a fit cannot do without first,
+then whichever probe had the least time so far, each probe's shapes from the middle outwards and then in between, so that wherever the time
+ends every family is covered evenly. The processes after it know each cost and measure what fits. Pure decisions: no clock here.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+import numpy as np
+
+from profiler.measuring import Item, Sample
+from profiler.probes import Shape
+
+NEEDED_SHAPES = 6
+"""A fitted family's first shapes, before any anchor and any other family's seventh: a fit, and one shape to judge it by."""
+PROBE_SHARE = 0.2
+"""Of a process's time: a probe that had this much waits until the others had theirs."""
+SHAPE_SHARE = 0.35
+"""Of a process's time: a shape that would take more is left out."""
+TIMED_SHARE = 0.5
+"""Of a process's time is for timed calls; the rest for making inputs and warming up."""
+LEAST_PACE = 0.2
+"""A later process that runs late asks for down to this share of the timed seconds."""
+TRIED_SHARE = 1e-3
+"""A probe is first tried on its smallest shape of at least this share of its largest one's work: enough to see a hopeless speed."""
+TRIED_RANGE = 50.0
+"""Probes whose shapes differ less than this are not tried: the first call of any shape tells as much."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How deep a profile goes: fresh processes, seconds of timed calls a shape in each, and seconds for everything.
+
+    `reserve_s` of them are for what comes after measuring: fitting and writing.
+    """
+
+    name: Literal["quick", "full"]
+    processes: int
+    repeat_s: float
+    budget_s: float
+    reserve_s: float
+
+
+QUICK = Depth("quick", 3, 0.03, 60.0, 4.0)
+FULL = Depth("full", 4, 0.1, 600.0, 20.0)
+
+
+def work(shape: Shape) -> float:
+    """What stands for a shape's work: the product of its sizes."""
+    return float(math.prod(shape.values()))
+
+
+def spread_order(shapes: Sequence[Shape]) -> list[Shape]:
+    """Shapes so that any first few cover the whole range of work: the middle, the largest, the smallest, then halfway between them."""
+    ordered = sorted(shapes, key=lambda shape: (work(shape), sorted(shape.items())))
+    if len(ordered) < 3:
+        return ordered
+    last = len(ordered) - 1
+    places = [0.5, 1.0, 0.0]
+    step = 0.25
+    while step > 0.25 / last:
+        places += [step * odd for odd in range(1, round(1 / step), 2)]
+        step /= 2
+    picked = dict.fromkeys(round(place * last) for place in places)
+    return [ordered[index] for index in (*picked, *(i for i in range(len(ordered)) if i not in picked))]
+
+
+def trial(items: Sequence[Item]) -> tuple[Item, float] | None:
+    """The shape to try a probe on, and how much larger its largest one is; None where trying would tell nothing."""
+    by_work = sorted(items, key=lambda item: work(item.shape))
+    works = [work(item.shape) for item in by_work]
+    tried = next((i for i, one in enumerate(works) if one >= TRIED_SHARE * works[-1]), 0)
+    ratio = works[-1] / works[tried]
+    return (by_work[tried], ratio) if ratio >= TRIED_RANGE else None
+
+
+class FirstRound:
+    """What the first process measures next, given what it saw so far."""
+
+    def __init__(self, items: Sequence[Item], anchors: Iterable[str], share_s: float) -> None:
+        """`share_s` is the time this process has; `anchors` the probes that are never fitted."""
+        self._share_s = share_s
+        self._anchors = set(anchors)
+        self._waiting: dict[str, list[Item]] = {}
+        self._spent_s: dict[str, float] = {}
+        self._taken: dict[str, int] = {}
+        self.trials: dict[str, float] = {}
+        """Work of the largest shape in units of the item's, for the items that their probe is tried on."""
+        by_probe: dict[str, list[Shape]] = {}
+        for item in items:
+            by_probe.setdefault(item.probe, []).append(item.shape)
+        for probe, shapes in by_probe.items():
+            self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in spread_order(shapes)]
+            if found := trial(self._waiting[probe]):
+                tried, ratio = found
+                self._waiting[probe].remove(tried)
+                self._waiting[probe].insert(0, tried)
+                self.trials[tried.key] = ratio
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def next(self, left_s: float) -> Item | None:
+        """The item to measure now; None where nothing is left that `left_s` seconds would do for."""
+        fitting = [probe for probe, items in self._waiting.items() if items and self._expected_s(probe) <= left_s]
+        return self._waiting[min(fitting, key=self._turn)][0] if fitting else None
+
+    def _turn(self, probe: str) -> tuple[int, float, int]:
+        """Lower goes first: needed for a fit, a first anchor, the rest; among equals the probe that had the least time."""
+        taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0)
+        if spent_s > PROBE_SHARE * self._share_s:
+            rank = 3
+        elif probe in self._anchors:
+            rank = 1 if taken == 0 else 2
+        else:
+            rank = 0 if taken < NEEDED_SHAPES else 2
+        return rank, spent_s, taken
+
+    def _expected_s(self, probe: str) -> float:
+        """Seconds for a probe's next shape, from the mean of those before."""
+        taken = self._taken.get(probe, 0)
+        return self._spent_s[probe] / taken if taken else 0.0
+
+    def saw(self, sample: Sample) -> None:
+        """Take a sample into account: its time, and what it says need not be tried."""
+        probe, refused = sample.item.probe, sample.skipped is not None
+        waiting = [item for item in self._waiting.get(probe, ()) if item.key != sample.item.key]
+        measured_before = self._taken.get(probe, 0) > 0
+        if refused and sample.scope == "probe" and not measured_before:
+            waiting = []
+        elif refused and sample.scope == "larger":
+            waiting = [item for item in waiting if work(item.shape) < work(sample.item.shape)]
+        self._waiting[probe] = waiting
+        self._spent_s[probe] = self._spent_s.get(probe, 0.0) + sample.elapsed_s
+        self._taken[probe] = self._taken.get(probe, 0) + (not refused)
+
+
+def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: float, number: int) -> list[Item]:
+    """What a later process measures, in an order of its own; `cost_s` by item key.
+
+    `first` is in the order in which the first process chose, so that what is left out is what it chose last.
+    """
+    until = np.cumsum([cost_s[item.key] for item in first])
+    kept = list(first[: int(np.searchsorted(until, left_s, side="right"))])
+    Random(number).shuffle(kept)
+    return kept
+
+
+def pace(expected_s: float, left_s: float) -> float:
+    """The share of the timed seconds to ask for when `expected_s` are to fit in `left_s`."""
+    return min(1.0, max(LEAST_PACE, left_s / expected_s)) if expected_s > 0 else 1.0
+
+
+def repeat_s(depth: Depth, items: int, share_s: float) -> float:
+    """Timed seconds a shape in the first process: the depth's, or less where there are too many shapes for that."""
+    return min(depth.repeat_s, TIMED_SHARE * share_s / max(items, 1))

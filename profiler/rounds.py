@@ -1,0 +1,134 @@
+"""Rounds over the shapes, each in one fresh process and in an order of its own, until everything is measured or the time is spent.
+
+Rounds lie minutes apart, so that what a machine does meanwhile shows as a range between processes. Finished samples are kept as they come,
+and those kept by an earlier, stopped profile are not measured again. A process that dies loses the item it was at.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from profiler.budget import SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s
+from profiler.measuring import Item, Request, Sample
+from profiler.partial import PartialProfile
+from profiler.processes import DiedError, MeasuringProcess
+from sim.scenario.errors import InputError
+
+Progress = Callable[[int, int], None]
+MOST_DEATHS = 3
+"""In a row: the processes then die of something else than the items they measured."""
+
+
+class Rounds:
+    """One profile's measuring: `run` it until `ends_at` (of `time.monotonic`)."""
+
+    def __init__(
+        self, items: Sequence[Item], anchors: Iterable[str], device: str, depth: Depth, partial: PartialProfile, progress: Progress | None
+    ) -> None:
+        """`items` in all; `anchors` are the probes that are never fitted; `partial` keeps samples, of which `progress` hears the number and
+        how many there will be."""
+        self._items = {item.key: item for item in items}
+        self._anchors = tuple(anchors)
+        self._device = device
+        self._depth = depth
+        self._partial = partial
+        self._progress = progress
+        self._process: MeasuringProcess | None = None
+        self._deaths = 0
+        self._expected = len(items) * depth.processes
+
+    def run(self, ends_at: float) -> None:
+        """Measure. InputError where measuring processes cannot be kept alive, or a sample cannot be kept."""
+        self._tell()
+        for number in range(self._depth.processes):
+            share_s = max(ends_at - time.monotonic(), 0.0) / (self._depth.processes - number)
+            try:
+                if number == 0:
+                    self._first(share_s)
+                else:
+                    self._later(number, share_s)
+            finally:
+                self._close()
+        self._expected = len(self._partial.samples)
+        self._tell()
+
+    def _first(self, share_s: float) -> None:
+        """The first process finds out what shapes cost; what an earlier one found is taken as seen."""
+        choice = FirstRound(list(self._items.values()), self._anchors, share_s)
+        for sample in self._of(0):
+            choice.saw(sample)
+        ends_at = time.monotonic() + share_s
+        repeat = repeat_s(self._depth, choice.waiting, share_s)
+        while (item := choice.next(left_s := ends_at - time.monotonic())) is not None and left_s > 0:
+            limit_s = min(left_s, SHAPE_SHARE * share_s)
+            request = Request(item=item, repeat_s=repeat, limit_s=limit_s, times_larger=choice.trials.get(item.key))
+            choice.saw(self._ask(request, 0))
+            self._expected = self._depth.processes * (len(self._of(0)) + choice.waiting)
+            self._tell()
+
+    def _later(self, number: int, share_s: float) -> None:
+        """A later process measures what the first ones could, less what does not fit in its time."""
+        ends_at = time.monotonic() + share_s
+        cost_s = self._costs(number)
+        done = {sample.item.key for sample in self._of(number)}
+        first = [sample.item for sample in self._of(0) if sample.item.key in cost_s and sample.item.key not in done]
+        waiting = later_round(first, cost_s, share_s, number)
+        self._expected = len(self._partial.samples) + len(waiting) * (self._depth.processes - number)
+        while waiting and (left_s := ends_at - time.monotonic()) > 0:
+            item = waiting.pop()
+            expected_s = sum(cost_s[one.key] for one in waiting) + cost_s[item.key]
+            if cost_s[item.key] > left_s:
+                continue
+            repeat = self._depth.repeat_s * pace(expected_s, left_s)
+            self._ask(Request(item=item, repeat_s=repeat, limit_s=left_s), number)
+            self._tell()
+
+    def _ask(self, request: Request, number: int) -> Sample:
+        """One sample, kept; that of an item whose process died says so."""
+        if self._process is None:
+            self._process = self._started(number)
+        began = time.monotonic()
+        try:
+            sample = self._process.ask(request)
+            self._deaths = 0
+        except DiedError as error:
+            self._close()
+            self._deaths += 1
+            if self._deaths >= MOST_DEATHS:
+                raise InputError.of(f"{self._deaths} measuring processes in a row died; the last one {error}") from None
+            why = f"its measuring process {error}"
+            sample = Sample(item=request.item, skipped=why, scope="process", elapsed_s=time.monotonic() - began)
+        sample = sample.model_copy(update={"process": number})
+        self._partial.add(sample)
+        return sample
+
+    def _started(self, number: int) -> MeasuringProcess:
+        try:
+            return MeasuringProcess(self._device, self._partial.folder, number)
+        except DiedError as error:
+            raise InputError.of(f"a measuring process {error}") from None
+
+    def _costs(self, number: int) -> dict[str, float]:
+        """Seconds that an item took in earlier processes: of those that one could measure, and those that only one process died of."""
+        seen: dict[str, list[Sample]] = {}
+        for sample in self._partial.samples:
+            if sample.process < number and sample.item.key in self._items:
+                seen.setdefault(sample.item.key, []).append(sample)
+        return {
+            key: float(np.mean([one.elapsed_s for one in samples]))
+            for key, samples in seen.items()
+            if any(one.skipped is None for one in samples) or [one.scope for one in samples] == ["process"]
+        }
+
+    def _of(self, number: int) -> list[Sample]:
+        return [sample for sample in self._partial.samples if sample.process == number]
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(len(self._partial.samples), max(self._expected, len(self._partial.samples)))
+
+    def _close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None

@@ -1,0 +1,136 @@
+"""A profile ends in its time: what a fit needs comes first, the time is shared among probes, and every prefix covers the range of work."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+import itertools
+
+from profiler.budget import (
+    LEAST_PACE,
+    NEEDED_SHAPES,
+    TRIED_RANGE,
+    TRIED_SHARE,
+    FirstRound,
+    later_round,
+    pace,
+    spread_order,
+    trial,
+    work,
+)  # fmt: skip
+from profiler.measuring import Item, Sample
+
+
+def items(probe: str, count: int) -> list[Item]:
+    return [Item(probe=probe, shape={"bytes": 64 + i}) for i in range(count)]
+
+
+def run(choice: FirstRound, cost_s: dict[str, float], share_s: float) -> list[Item]:
+    """The items that a first process would measure at these costs a probe."""
+    left_s, chosen = share_s, []
+    while left_s > 0 and (item := choice.next(left_s)) is not None:
+        chosen.append(item)
+        choice.saw(Sample(item=item, elapsed_s=cost_s[item.probe], median_s=1e-3))
+        left_s -= cost_s[item.probe]
+    return chosen
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=80, unique=True))
+def test_shapes_are_reordered_and_none_is_lost(sizes: list[int]) -> None:
+    shapes = [{"bytes": size} for size in sizes]
+    ordered = spread_order(shapes)
+    assert sorted(work(shape) for shape in ordered) == sorted(sizes)
+    if len(sizes) >= 3:
+        assert {min(sizes), max(sizes)} <= {shape["bytes"] for shape in ordered[:3]}
+
+
+@given(st.integers(3, 100), st.data())
+def test_any_first_shapes_leave_no_large_gap(count: int, data: st.DataObject) -> None:
+    """The promise of trimming evenly: with n of the shapes measured, no gap between neighbours is over twice an even spread's."""
+    first = data.draw(st.integers(3, count))
+    ranks = sorted(shape["bytes"] for shape in spread_order([{"bytes": i + 1} for i in range(count)])[:first])
+    widest = max(after - before for before, after in itertools.pairwise(ranks))
+    assert widest <= 2 * (count - 1) / (first - 1) + 1
+
+
+def test_with_time_enough_everything_is_measured_once() -> None:
+    planned = [*items("a", 20), *items("b", 7), *items("step", 2)]
+    chosen = run(FirstRound(planned, {"step"}, 1e3), {"a": 1.0, "b": 2.0, "step": 9.0}, 1e3)
+    assert sorted(item.key for item in chosen) == sorted(item.key for item in planned)
+
+
+def test_what_fits_need_goes_before_anchors_and_anchors_before_the_rest() -> None:
+    planned = [*items("a", 20), *items("b", 20), *items("step", 2)]
+    chosen = [item.probe for item in run(FirstRound(planned, {"step"}, 1e3), {"a": 1.0, "b": 1.0, "step": 1.0}, 1e3)]
+    assert sorted(chosen[: 2 * NEEDED_SHAPES]) == ["a"] * NEEDED_SHAPES + ["b"] * NEEDED_SHAPES
+    assert chosen[2 * NEEDED_SHAPES] == "step"
+
+
+def test_a_probe_that_is_dear_does_not_starve_the_others() -> None:
+    """A probe that compiles, ten times as dear as the rest, gets its needed shapes as far as its share goes; the others keep theirs."""
+    planned = [item for probe in ("dear", "a", "b", "c") for item in items(probe, 12)]
+    chosen = [item.probe for item in run(FirstRound(planned, (), 30.0), {"dear": 5.0, "a": 0.5, "b": 0.5, "c": 0.5}, 30.0)]
+    assert {probe: chosen.count(probe) for probe in "abc"} == {"a": 12, "b": 12, "c": 12}
+    assert chosen.count("dear") >= 2
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.01, 5.0), min_size=1), st.floats(1.0, 60.0))
+def test_a_round_never_spends_more_than_its_time_and_one_shape(costs: dict[str, float], share_s: float) -> None:
+    chosen = run(FirstRound([item for probe in costs for item in items(probe, 30)], (), share_s), costs, share_s)
+    assert sum(costs[item.probe] for item in chosen) <= share_s + max(costs.values())
+
+
+def test_a_probe_that_fails_at_once_is_not_asked_again_and_one_that_worked_is() -> None:
+    choice = FirstRound(items("a", 5), (), 60.0)
+    first = choice.next(60.0)
+    assert first is not None
+    choice.saw(Sample(item=first, skipped="RuntimeError: no", scope="probe"))
+    assert choice.next(60.0) is None
+    choice = FirstRound(items("a", 5), (), 60.0)
+    choice.saw(Sample(item=items("a", 5)[0], median_s=1.0))
+    choice.saw(Sample(item=items("a", 5)[1], skipped="RuntimeError: no", scope="probe"))
+    assert choice.waiting == 3
+
+
+def test_what_was_too_slow_spares_the_larger_ones() -> None:
+    choice = FirstRound(items("a", 9), (), 60.0)
+    choice.saw(Sample(item=items("a", 9)[4], skipped="too slow", scope="larger"))
+    left = [item.shape["bytes"] for item in run(choice, {"a": 1.0}, 60.0)]
+    assert sorted(left) == [64, 65, 66, 67]
+
+
+def test_later_processes_leave_out_what_the_first_chose_last() -> None:
+    first = items("a", 10)
+    costs = {item.key: 1.0 for item in first}
+    kept = later_round(first, costs, 6.5, 1)
+    assert sorted(item.key for item in kept) == sorted(item.key for item in first[:6])
+    assert sorted(item.key for item in later_round(first, costs, 1e9, 2)) == sorted(costs)
+
+
+def test_every_process_has_an_order_of_its_own() -> None:
+    first = items("a", 10)
+    orders = [[item.key for item in later_round(first, {item.key: 1.0 for item in first}, 1e9, number)] for number in (1, 2, 3)]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
+def test_a_late_process_asks_for_less_but_never_for_nothing() -> None:
+    assert pace(10.0, 20.0) == 1.0
+    assert pace(10.0, 5.0) == 0.5
+    assert pace(10.0, 0.01) == LEAST_PACE
+    assert pace(0.0, 1.0) == 1.0
+
+
+def test_a_probe_is_tried_on_a_shape_that_tells_its_speed() -> None:
+    sizes = (1, 40, 1_000, 20_000, 1_000_000)
+    found = trial([Item(probe="p", shape={"m": size, "n": 2}) for size in reversed(sizes)])
+    assert found is not None
+    item, ratio = found
+    assert item.shape["m"] == TRIED_SHARE * sizes[-1]
+    assert ratio == sizes[-1] / item.shape["m"] >= TRIED_RANGE
+    assert trial([Item(probe="p", shape={"bytes": size}) for size in (8, 16, 64)]) is None
+    planned = [Item(probe="p", shape={"m": size, "n": 2}) for size in sizes]
+    choice = FirstRound(planned, (), 60.0)
+    assert choice.next(60.0) == item
+    assert choice.trials == {item.key: ratio}
