@@ -1,18 +1,34 @@
-"""What the simulator's own cost model says of an anchor, from the fits alone."""
+"""What the simulator's own cost model says of an anchor or of a merge, from the fits alone."""
+
+from typing import cast
 
 from profiler.probes import Shape
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
+from sim.cost.merge import BYTES_PER_PARAMETER, models_read
 from sim.cost.models import ModelShape
 from sim.cost.products import product_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, step_cost
+from sim.scenario.workloads import MergeMethod
+
+MERGE = "merge-"
+"""Merge probes, and their families, are named for their methods."""
 
 
 def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
-    """Seconds predicted for one anchor step; None where the fits it needs were not measured."""
+    """Seconds predicted for one anchor step or one merge in memory; None where the fits it needs were not measured."""
+    if probe.startswith(MERGE):
+        return _merge(probe, shape, calibration)
     if not {"matmul-bf16", "memory-copy"} <= calibration.fits.keys():
         return None
     return _mlp(shape, calibration) if probe == "mlp-step" else _transformer(shape, calibration)
+
+
+def _merge(probe: str, shape: Shape, calibration: Calibration) -> float | None:
+    if probe not in calibration.fits:
+        return None
+    models = models_read(cast(MergeMethod, probe.removeprefix(MERGE)), shape["experts"]) + 1
+    return calibration.fit(probe).bytes_seconds(float(models * shape["parameters"] * BYTES_PER_PARAMETER))
 
 
 def _mlp(shape: Shape, calibration: Calibration) -> float:

@@ -74,8 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     profile.set_defaults(command=_profile)
 
     _add_estimate(commands)
-    validate = commands.add_parser("validate", help="print published figures against predictions")
-    validate.add_argument("--published", action="store_true", required=True, help="published figures, from the shipped calibrations")
+    validate = commands.add_parser("validate", help="run a real queue on this device and compare it with its simulation")
+    validate.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="of this device (default: <device>.json here, else the shipped one)"
+    )
+    validate.add_argument("--jobs", type=_whole(2), default=40, metavar="N", help="merges and training jobs in the queue (default 40)")
+    validate.add_argument("--workers", type=_whole(1), default=1, metavar="W", help="slots that run them side by side (default 1)")
+    validate.add_argument("--order", choices=("fifo", "priority"), default="fifo", help="how the queue is served (default fifo)")
+    validate.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of arrivals, sizes and priorities (default 0)")
+    validate.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: <calibration>.validation.json beside it)")
+    validate.add_argument("--published", action="store_true", help="instead, print published figures against predictions; runs nothing")
     validate.add_argument("--json", action="store_true", help="print one JSON document")
     validate.set_defaults(command=_validate)
 
@@ -254,7 +262,7 @@ def _say(line: str) -> None:
 
 
 def _estimate(options: argparse.Namespace) -> int:
-    from sim.cost.devices import compared_calibrations
+    from sim.cost.devices import compared_calibrations, own_file, validations_for
     from sim.cost.estimate import estimate
     from sim.scenario.one_job import read_job, read_setting
 
@@ -272,11 +280,13 @@ def _estimate(options: argparse.Namespace) -> int:
         return 0
     from sim.report.terminal import console, print_estimates
 
-    print_estimates(console(), work, estimates)
+    by_device = {one.device.id: one for one in calibrations}
+    found = {device: one.in_short for device, one in validations_for(by_device, own_file(options.calibration)).items()}
+    print_estimates(console(), work, estimates, found)
     return 0
 
 
-def _validate(options: argparse.Namespace) -> int:
+def _published(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from sim.cost.devices import shipped_calibration
@@ -289,6 +299,38 @@ def _validate(options: argparse.Namespace) -> int:
     from sim.report.terminal import console, print_published
 
     print_published(console(), known, [shipped_calibration(device) for device in devices()])
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    if options.published:
+        return _published(options)
+    from profiler.validate import device_here, pieces_for, run_real_queue
+    from sim.cost.calibration import load_calibration
+    from sim.cost.devices import calibration_file
+    from sim.cost.validation import refuse_other_device, validation_file, writable_file, write_validation
+
+    file = options.calibration or calibration_file(device_here().id)
+    calibration = load_calibration(file)
+    refuse_other_device(calibration, device_here(calibration.device.kind))
+    target = writable_file(options.out or validation_file(file))
+    pieces = pieces_for(calibration)
+    from sim.study.validation import compare_queue, draw_queue
+
+    served: Any = {"slots": options.workers, "order": options.order}
+    jobs = draw_queue(pieces, options.jobs, options.workers, options.seed)
+    with _progress("jobs") as step:
+        real = run_real_queue(pieces, jobs, calibration, **served, progress=step)
+    validation = compare_queue(pieces, jobs, real.ran, calibration, **served, seed=options.seed, date=real.date, notes=real.notes)
+    write_validation(target, validation)
+    if options.json:
+        print(
+            json.dumps(validation.model_dump(mode="json") | {"missed": validation.missed, "file": str(target)}, indent=1, allow_nan=False)
+        )
+        return 0
+    from sim.report.terminal import console, print_validation
+
+    print_validation(console(), validation, calibration, target)
     return 0
 
 

@@ -47,6 +47,8 @@ def test_json_is_one_document_and_nothing_else(small: Path, tmp_path: Path) -> N
         (["run", "small.yaml", "--replications", "0"], "1 or more, would do"),
         (["estimate", "training", "--model", "llama-3.1-8b", "--tokens", "300 d"], "--tokens: found '300 d'"),
         (["estimate", "merge", "--model", "llama-3.1-8b", "--price", "2.49"], "--price: found '2.49', which has no unit"),
+        (["validate", "--calibration", "small.yaml"], "not a usable calibration"),
+        (["validate", "--workers", "0"], "1 or more, would do"),
         (["estimate", "merge", "--model", "llama"], "--model: found model 'llama'"),
     ],
 )

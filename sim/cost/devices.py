@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sim.cost.calibration import Calibration, load_calibration
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration
+from sim.cost.validation import VALIDATED, Validation, validation_beside
 from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
 
@@ -17,7 +18,7 @@ Chosen = str | Mapping[str, str] | None
 def measured_calibrations() -> dict[str, Path]:
     """Device id to file, for every measured calibration shipped with the package."""
     folder = Path(str(resources.files("sim.cost") / "calibrations"))
-    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+    return {path.stem: path for path in sorted(folder.glob("*.json")) if not path.name.endswith(VALIDATED)}
 
 
 def known_devices() -> list[str]:
@@ -64,3 +65,22 @@ def compared_calibrations(devices: Sequence[str] | None, file: Path | None) -> l
         return [own if own is not None and device == own.device.id else shipped_calibration(device) for device in devices]
     except InputError as error:
         raise InputError([replace(problem, where="--devices") for problem in error.problems]) from None
+
+
+def own_file(file: Path | None) -> dict[str, str]:
+    """A user's file as the choice for its own device alone."""
+    return {} if file is None else {load_calibration(file).device.id: str(file)}
+
+
+def calibration_file(device: str) -> Path:
+    """The file that stands for a device where none is named: ``<device>.json`` here, as a profile leaves it, else the shipped one."""
+    here, shipped = Path(f"{device}.json"), measured_calibrations().get(device)
+    return here if here.is_file() or shipped is None else shipped
+
+
+def validations_for(calibrations: Mapping[str, Calibration], chosen: Chosen) -> dict[str, Validation]:
+    """The last validation of each GPU type's calibration (as `calibrations_for` chose it), where it has one."""
+    named = dict.fromkeys(calibrations, chosen) if isinstance(chosen, str) else dict(chosen or {})
+    files = measured_calibrations() | {gpu: Path(file) for gpu, file in named.items()}
+    found = {gpu: validation_beside(files[gpu], calibration) for gpu, calibration in calibrations.items() if gpu in files}
+    return {gpu: validation for gpu, validation in found.items() if validation is not None}

@@ -1,9 +1,10 @@
 """One job's estimates as rows of text: what it takes on each device, and where the time goes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sim.cost.estimate import DeviceEstimate, Range
-from sim.report.rows import Rows
+from sim.cost.validation import Validated
+from sim.report.rows import Rows, validated_phrase
 from sim.report.words import amount, energy, size, usd
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
@@ -68,8 +69,8 @@ def term_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
     return Rows("Where the time goes", ("device", *terms), tuple(cells))
 
 
-def estimate_notes(estimates: Sequence[DeviceEstimate]) -> list[str]:
-    """What a reader must know before using the figures."""
+def estimate_notes(estimates: Sequence[DeviceEstimate], validated: Mapping[str, Validated]) -> list[str]:
+    """What a reader must know before using the figures; `validated` by device, where a real queue was run on it."""
     run = [one for one in estimates if one.seconds is not None]
     notes = []
     for one in run:
@@ -81,6 +82,7 @@ def estimate_notes(estimates: Sequence[DeviceEstimate]) -> list[str]:
     ]
     if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
         notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
+    notes += [f"{one.device}: {validated_phrase(validated[one.device])}" for one in run if one.device in validated]
     if any(one.energy_j for one in run):
         notes.append("energy is at the devices' power limits throughout: an upper bound, for the GPUs alone")
     if run:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from sim.cost.validation import Validated
 from sim.report.words import TITLES, value, with_interval
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
@@ -120,12 +121,19 @@ def _interval_heading(summary: Summary) -> str:
     return f"mean of {summary.replications} replications (95 % interval)"
 
 
+def validated_phrase(validated: Validated) -> str:
+    """How far off the calibration's last validation was, in a phrase that stands wherever the calibration is used."""
+    makespan, wait = abs(validated.makespan_error), abs(validated.mean_wait_error)
+    return f"validated on {validated.date[:10]} with {validated.jobs} real jobs: makespan off by {makespan:.0%}, mean wait by {wait:.0%}"
+
+
 def basis_lines(summary: Summary) -> list[str]:
     """On what the figures rest, and what a reader must know before trusting them."""
     lines = []
     for basis in summary.bases:
         mark = "EXTRAPOLATED from a datasheet" if basis.extrapolated else f"measured on {basis.date[:10]} ({basis.completeness})"
-        lines.append(f"{basis.gpu}: {basis.device}, {mark}; costs within ±{basis.error_p95:.0%} of measurements, 95 % of the time")
+        tried = f"; {validated_phrase(basis.validated)}" if basis.validated else ""
+        lines.append(f"{basis.gpu}: {basis.device}, {mark}; costs within ±{basis.error_p95:.0%} of measurements, 95 % of the time{tried}")
     if not summary.bases:
         lines.append("durations are the trace's own; no calibration was used")
     for name, reasons in summary.unusable.items():

@@ -1,6 +1,6 @@
 """Results on a terminal, or on a pipe as plain text wide enough that nothing is cut."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.table import Table
 from sim.cost.calibration import Calibration
 from sim.cost.estimate import DeviceEstimate
 from sim.cost.published import Fact
+from sim.cost.validation import Validated, Validation
 from sim.report.calibration_rows import anchor_rows, fit_rows
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
 from sim.report.published_rows import published_notes, published_rows
@@ -23,6 +24,7 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
+from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
 from sim.results.summary import Summary
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
@@ -98,12 +100,12 @@ def print_calibration(out: Console, calibration: Calibration, path: Path) -> Non
     out.print(f"\nCalibration: {path}\nUse it:      leadtime run second-source --set calibration={path}", soft_wrap=True)
 
 
-def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstimate]) -> None:
-    """One job on each device asked about."""
+def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstimate], validated: Mapping[str, Validated]) -> None:
+    """One job on each device asked about; `validated` by device, where a real queue was run on it."""
     out.print(f"[bold]{job_title(work)}[/bold]\n", soft_wrap=True)
     _print_rows(out, estimate_rows(estimates))
     _print_rows(out, term_rows(estimates))
-    for note in estimate_notes(estimates):
+    for note in estimate_notes(estimates, validated):
         out.print(f"  {note}", soft_wrap=True)
 
 
@@ -113,3 +115,18 @@ def print_published(out: Console, facts: Sequence[Fact], calibrations: Sequence[
         _print_rows(out, rows)
     for note in published_notes(facts, calibrations):
         out.print(f"  {note}", soft_wrap=True)
+
+
+def print_validation(out: Console, validation: Validation, calibration: Calibration, path: Path) -> None:
+    """A real queue beside its simulation."""
+    slots = f"{validation.slots} slot{'s' if validation.slots > 1 else ''}"
+    out.print(
+        f"[bold]{len(validation.jobs)} jobs run for real on {calibration.device.name}[/bold], {slots}, {validation.order}, "
+        f"seed {validation.seed}; predicted from its {calibration.completeness} calibration of {calibration.date[:10]}\n",
+        soft_wrap=True,
+    )
+    for rows in (job_rows(validation), piece_rows(validation), figure_rows(validation)):
+        _print_rows(out, rows)
+    for note in validation_notes(validation):
+        out.print(f"  {note}", soft_wrap=True)
+    out.print(f"\nValidation: {path}", soft_wrap=True)

@@ -25,6 +25,7 @@ TITLES = {
     "utilisation": "utilisation (used of had)",
     "backlog.end_gpu_hours": "backlog at the end",
     "jobs": "jobs",
+    "makespan": "makespan",
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sim.cost.validation import Validated
 from sim.results.statistics import Estimate, estimate
 from sim.scenario.scenario import Scenario
 
@@ -23,7 +24,10 @@ class Verdict(_Part):
 
 
 class Basis(_Part):
-    """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of the families used."""
+    """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of the families used.
+
+    `validated` is None where nobody has run a queue on that device since it was profiled.
+    """
 
     gpu: str
     device: str
@@ -32,6 +36,7 @@ class Basis(_Part):
     date: str
     sha256: str
     error_p95: float
+    validated: Validated | None = None
 
     @property
     def extrapolated(self) -> bool:

@@ -7,9 +7,10 @@ import numpy as np
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.devices import calibrations_for
+from sim.cost.devices import calibrations_for, validations_for
 from sim.cost.durations import CostTable, node_type
 from sim.cost.models import model_shape
+from sim.cost.validation import Validation
 from sim.demand.streams import stream
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
@@ -28,6 +29,7 @@ class Preparation:
     calibrations: dict[str, Calibration]
     node_types: tuple[NodeType, ...]
     types: tuple[int, ...]
+    validations: dict[str, Validation]
 
     @cached_property
     def pools(self) -> list[Pool]:
@@ -83,7 +85,8 @@ def _prepare(document: Document, scenario: Scenario) -> Preparation:
         raise InputError(problems)
     by_pool = [node_type(pool, calibrations.get(pool.gpu)) for pool in scenario.pools().values()]
     distinct = tuple(dict.fromkeys(by_pool))
-    return Preparation(document, scenario, calibrations, distinct, tuple(distinct.index(one) for one in by_pool))
+    types = tuple(distinct.index(one) for one in by_pool)
+    return Preparation(document, scenario, calibrations, distinct, types, validations_for(calibrations, scenario.calibration))
 
 
 def _gpu_key(scenario: Scenario, message: str) -> str:

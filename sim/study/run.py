@@ -108,6 +108,7 @@ def _bases(preparation: Preparation) -> Iterable[Basis]:
     drawn = [work for work in preparation.scenario.workloads.values() if not isinstance(work, TraceWorkload)]
     for gpu, calibration in preparation.calibrations.items():
         used = {family for work in drawn for family in families(work, calibration)}
+        validation = preparation.validations.get(gpu)
         yield Basis(
             gpu=gpu,
             device=calibration.device.name,
@@ -116,6 +117,7 @@ def _bases(preparation: Preparation) -> Iterable[Basis]:
             date=calibration.date,
             sha256=hashlib.sha256(calibration.model_dump_json().encode()).hexdigest(),
             error_p95=max(calibration.fit(family).error_p95 for family in used),
+            validated=validation.in_short if validation else None,
         )
 
 

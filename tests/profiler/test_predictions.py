@@ -52,3 +52,11 @@ def test_a_device_twice_as_slow_takes_twice_as_long(probe: str, shape: dict[str,
 def test_without_the_fits_it_needs_nothing_is_predicted(missing: str) -> None:
     fits = {name: fit for name, fit in PLAIN.fits.items() if name != missing}
     assert predict("mlp-step", MLP, PLAIN.model_copy(update={"fits": fits})) is None
+
+
+def test_a_merge_in_memory_is_its_bytes_at_the_familys_rate() -> None:
+    """(k+1)·P·2 bytes for the linear merge; nothing where its family was not measured."""
+    merge = {"experts": 4, "parameters": 1_000_000}
+    fits = dict(PLAIN.fits) | {"merge-linear": Fit(family="merge-linear", bytes_per_s=BANDWIDTH, error_median=0, error_p95=0)}
+    assert predict("merge-linear", merge, PLAIN.model_copy(update={"fits": fits})) == pytest.approx(5 * 1e6 * 2 / BANDWIDTH)
+    assert predict("merge-linear", merge, PLAIN) is None

@@ -1,0 +1,74 @@
+"""Pieces of work that a validation's jobs repeat: merges and training steps of shapes that no fit saw and no anchor has."""
+
+from profiler.predictions import predict
+from profiler.probes import Shape
+from sim.cost.calibration import Calibration
+from sim.cost.validation import Piece
+from sim.scenario.errors import InputError
+
+MILLION = 1_000_000
+_SMALL_LLAMA = {
+    "layers": 3,
+    "hidden": 512,
+    "intermediate": 1408,
+    "heads": 8,
+    "kv_heads": 4,
+    "vocabulary": 8192,
+    "sequence": 384,
+    "batch": 2,
+}
+_WIDE_LLAMA = {
+    "layers": 4,
+    "hidden": 640,
+    "intermediate": 1792,
+    "heads": 10,
+    "kv_heads": 5,
+    "vocabulary": 8192,
+    "sequence": 512,
+    "batch": 1,
+}
+_GPU_LLAMA = {
+    "layers": 6,
+    "hidden": 2048,
+    "intermediate": 5632,
+    "heads": 16,
+    "kv_heads": 8,
+    "vocabulary": 32768,
+    "sequence": 1024,
+    "batch": 6,
+}
+_WIDE_GPU_LLAMA = _GPU_LLAMA | {"layers": 3, "hidden": 3072, "intermediate": 9216, "heads": 24, "sequence": 2048, "batch": 3}
+
+PIECES: dict[str, tuple[tuple[str, Shape], ...]] = {
+    "cpu": (
+        ("merge-linear", {"experts": 3, "parameters": 22 * MILLION}),
+        ("merge-linear", {"experts": 5, "parameters": 14 * MILLION}),
+        ("merge-linear", {"experts": 7, "parameters": 30 * MILLION}),
+        ("mlp-step", {"batch": 768, "inputs": 1024, "hidden": 1536, "outputs": 768}),
+        ("mlp-step", {"batch": 384, "inputs": 1536, "hidden": 2560, "outputs": 512}),
+        ("transformer-step", _SMALL_LLAMA),
+        ("transformer-step", _WIDE_LLAMA),
+    ),
+    "cuda": (
+        ("merge-linear", {"experts": 3, "parameters": 300 * MILLION}),
+        ("merge-linear", {"experts": 7, "parameters": 180 * MILLION}),
+        ("mlp-step", {"batch": 3072, "inputs": 4096, "hidden": 6144, "outputs": 3072}),
+        ("mlp-step", {"batch": 6144, "inputs": 2048, "hidden": 10240, "outputs": 2048}),
+        ("transformer-step", _GPU_LLAMA),
+        ("transformer-step", _WIDE_GPU_LLAMA),
+    ),
+}
+"""By type of device: probe and shape."""
+
+
+def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
+    """Every piece with its predicted seconds; InputError where the calibration lacks what a prediction needs."""
+    pieces = []
+    for probe, shape in PIECES[device]:
+        seconds = predict(probe, shape, calibration)
+        if seconds is None:
+            raise InputError.of(
+                f"the calibration of {calibration.device.id} measured too little to predict {probe}; run 'leadtime profile' again"
+            )
+        pieces.append(Piece(kind="merge" if probe.startswith("merge") else "training", probe=probe, shape=shape, predicted_s=seconds))
+    return pieces
