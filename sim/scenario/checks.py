@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from sim.scenario.errors import Broken
 from sim.scenario.scenario import Scenario
+from sim.scenario.supply_rules import broken_supply_rules
 from sim.scenario.workloads import TraceWorkload
-
-Broken = tuple[tuple[str | int, ...], str]
-"""Path of the key that breaks a rule, and what is wrong with it."""
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -20,6 +19,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _horizon(scenario)
     yield from _preferences(scenario)
     yield from _capacity(scenario)
+    yield from broken_supply_rules(scenario)
 
 
 def _horizon(scenario: Scenario) -> Iterator[Broken]:

@@ -7,6 +7,9 @@ traceback, and exits with code 2. A problem says where, which key, what was foun
 from dataclasses import dataclass, replace
 from typing import Self
 
+Broken = tuple[tuple[str | int, ...], str]
+"""Path of the key that breaks a rule, and what is wrong with it."""
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from sim.scenario.distributions import Distribution, DurationDistribution
+from sim.scenario.elastic import Elastic, Expiry
+from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
 from sim.scenario.units import Bandwidth, Duration, Fraction, PositiveDuration, Price, Whole
 
@@ -74,15 +76,23 @@ class Pool(Word):
     offer: Offer
     provisioning: DurationDistribution = Distribution("constant", 0.0)
     deliveries: tuple[Delivery, ...] = Field(default=(), strict=False)
+    expiries: tuple[Expiry, ...] = Field(default=(), strict=False)
+    elastic: Elastic | None = None
+    failures: Failures | None = None
+    racks: Racks | None = None
+    outages: Outages | None = None
     placement: Literal["pack", "spread"] = "pack"
     network: Network = Network()
     region: str = "-"
 
     @property
     def most_nodes(self) -> int:
-        """Nodes once every delivery has come."""
-        return self.nodes + sum(delivery.nodes for delivery in self.deliveries)
+        """Nodes once every delivery has come and an elastic pool has grown."""
+        return max(self.nodes, self.elastic.max if self.elastic else 0) + sum(delivery.nodes for delivery in self.deliveries)
 
 
 class Provider(Word):
+    """A seller's pools; `incidents` take all of them away at once."""
+
     pools: Annotated[dict[Name, Pool], Field(min_length=1)]
+    incidents: Outages | None = None

@@ -1,0 +1,95 @@
+"""Rules of supply: what a pool promises must be possible, by its dates, its offer and its size. Pure; all broken rules at once."""
+
+from collections.abc import Iterator
+
+from sim.scenario.distributions import Distribution
+from sim.scenario.errors import Broken
+from sim.scenario.failures import Outages
+from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, ReservedOffer
+from sim.scenario.scenario import Scenario
+from sim.scenario.units import format_duration
+
+Path = tuple[str | int, ...]
+
+
+def broken_supply_rules(scenario: Scenario) -> Iterator[Broken]:
+    for (provider, name), pool in scenario.pools().items():
+        path: Path = ("providers", provider, "pools", name)
+        yield from _leases(path, pool)
+        yield from _elastic(path, pool)
+        yield from _expiries(path, pool)
+        yield from _dates(path, pool, scenario.horizon)
+    for seller, words in scenario.providers.items():
+        if words.incidents is not None:
+            yield from _outage_dates(("providers", seller, "incidents"), words.incidents, scenario.horizon)
+
+
+def _leases(path: Path, pool: Pool) -> Iterator[Broken]:
+    if isinstance(pool.offer, OnDemandOffer) and pool.placement == "spread" and pool.elastic is None:
+        yield (
+            (*path, "placement"),
+            "found spread with an on-demand offer, which leases whole nodes; write 'placement: pack', or hold nodes with 'elastic: …'",
+        )
+
+
+def _elastic(path: Path, pool: Pool) -> Iterator[Broken]:
+    elastic = pool.elastic
+    if elastic is None:
+        return
+    if elastic.min > elastic.max:
+        yield (*path, "elastic", "min"), f"found min {elastic.min} over max {elastic.max}; give a min of {elastic.max} or less"
+    elif not elastic.min <= pool.nodes <= elastic.max:
+        yield (
+            (*path, "nodes"),
+            f"found {pool.nodes} nodes at the start of an elastic pool of {elastic.min} to {elastic.max}; start between them",
+        )
+    if isinstance(pool.offer, OwnedOffer | ReservedOffer):
+        yield (
+            (*path, "elastic"),
+            "found beside an offer that is paid whether nodes are used or not; an elastic pool is bought on-demand or spot",
+        )
+    if isinstance(pool.offer, OnDemandOffer) and "keep_warm" in pool.offer.model_fields_set:
+        yield (*path, "offer", "keep-warm"), "found beside elastic, whose 'idle' says when nodes go back; leave keep-warm out"
+    for other in ("deliveries", "expiries"):
+        if getattr(pool, other):
+            yield (*path, other), "found beside elastic; an elastic pool asks for its nodes and gives them back, so leave one out"
+
+
+def _expiries(path: Path, pool: Pool) -> Iterator[Broken]:
+    """No expiry of more nodes than there are at its mean date."""
+    gone = 0
+    for index, expiry in sorted(enumerate(pool.expiries), key=lambda one: one[1].after.mean):
+        came = pool.nodes + sum(one.nodes for one in pool.deliveries if one.after.mean <= expiry.after.mean)
+        if expiry.nodes > came - gone:
+            yield (
+                (*path, "expiries", index, "nodes"),
+                f"found {expiry.nodes} nodes leaving after {format_duration(expiry.after.mean)}, when {max(came - gone, 0)} are there; "
+                "let fewer leave or later",
+            )
+        gone += expiry.nodes
+
+
+def _dates(path: Path, pool: Pool, horizon: float | None) -> Iterator[Broken]:
+    for what in ("deliveries", "expiries"):
+        for index, one in enumerate(getattr(pool, what)):
+            if _never(one.after, horizon):
+                yield (*path, what, index, "after"), _beyond(one.after.centre, horizon)
+    if pool.outages is not None:
+        yield from _outage_dates((*path, "outages"), pool.outages, horizon)
+
+
+def _outage_dates(path: Path, outages: Outages, horizon: float | None) -> Iterator[Broken]:
+    for index, one in enumerate(outages.dates):
+        if horizon is not None and one.at >= horizon:
+            yield (*path, "dates", index, "at"), _beyond(one.at, horizon)
+
+
+def _never(after: Distribution, horizon: float | None) -> bool:
+    """Whether a fixed date lies beyond the horizon; an uncertain one may."""
+    return horizon is not None and after.shape == "constant" and after.centre >= horizon
+
+
+def _beyond(at: float, horizon: float | None) -> str:
+    return (
+        f"found {format_duration(at)}, which is not before the horizon ({format_duration(horizon or 0)}); an earlier date or none would do"
+    )
