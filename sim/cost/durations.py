@@ -53,9 +53,12 @@ class CostTable:
         per_token = self._steps[job, on] / (work.tokens_per_gpu * gpus)
         if work.checkpoint is None:
             return per_token
-        state = job.shape.parameters * (WEIGHT_BYTES + OPTIMISER_BYTES)
-        stop = self.calibrations[on.gpu].fit("disk-write").bytes_seconds(state / on.nodes(gpus))
-        return per_token * (1 + stop / work.checkpoint)
+        return per_token * (1 + self.checkpoint_seconds(work, gpus, on) / work.checkpoint)
+
+    def checkpoint_seconds(self, work: TrainingWorkload, gpus: int, on: NodeType) -> float:
+        """Seconds to write the job's state, every node its share."""
+        state = model_shape(work.model).parameters * (WEIGHT_BYTES + OPTIMISER_BYTES)
+        return self.calibrations[on.gpu].fit("disk-write").bytes_seconds(state / on.nodes(gpus))
 
     def evaluation_seconds(self, work: EvaluationWorkload, gpus: int, on: NodeType) -> EvaluationCost:
         """Wall seconds a token and an image take with the work shared out over `gpus` replicas (or shards, where one cannot hold it)."""

@@ -37,7 +37,28 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         raise error.under(f"workloads.{name}") from None
     table = np.array(durations).reshape(len(costs.node_types), len(arrival))
     _refuse_misfits(name, work, gpus, table, costs)
-    return JobTable.build(arrival, gpus, table, priority=work.priority, workload=name, tenants=(work.tenant or name,))
+    every, save = _checkpoints(work, gpus, costs)
+    return JobTable.build(
+        arrival,
+        gpus,
+        table,
+        priority=work.priority,
+        checkpoint_s=every,
+        save_s=save,
+        restart_s=work.restart,
+        workload=name,
+        tenants=(work.tenant or name,),
+    )
+
+
+def _checkpoints(work: Drawn, gpus: Ints, costs: CostTable) -> tuple[float, Floats]:
+    """Seconds of progress between checkpoints, and what writing one takes each job on the slowest node type."""
+    save = np.zeros(len(gpus))
+    if not isinstance(work, TrainingWorkload) or work.checkpoint is None:
+        return np.inf, save
+    for size in work.gpus.values:
+        save[gpus == size] = max(costs.checkpoint_seconds(work, size, on) for on in costs.node_types)
+    return work.checkpoint, save
 
 
 def _merges(work: MergeWorkload, experts: Ints, gpus: Ints, on: NodeType, costs: CostTable) -> Floats:

@@ -87,6 +87,8 @@ def _replayed(name: str, work: TraceWorkload, jobs: RecordedJobs, horizon: float
         priority=jobs.priority[keep] + np.int32(work.priority),
         estimate_s=jobs.estimate_s[keep],
         logged_wait_s=jobs.logged_wait_s[keep],
+        checkpoint_s=np.inf if work.checkpoint is None else work.checkpoint,
+        restart_s=work.restart,
         workload=name,
         tenants=jobs.tenants,
         tenant=jobs.tenant[keep],

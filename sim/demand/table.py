@@ -24,7 +24,8 @@ class JobTable:
     """One row a job. `duration_s` has shape (node types, jobs); infinity where a job cannot run on that type.
 
     `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
-    `workload` and `tenant` index the names.
+    `workload` and `tenant` index the names. What an interrupted job pays: work since its last checkpoint, one every `checkpoint_s` of
+    progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
     """
 
     arrival_s: Floats
@@ -35,6 +36,9 @@ class JobTable:
     tenant: Ints
     estimate_s: Floats
     logged_wait_s: Floats
+    checkpoint_s: Floats
+    restart_s: Floats
+    save_s: Floats
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
 
@@ -51,6 +55,9 @@ class JobTable:
         priority: int | Ints = 0,
         estimate_s: Floats | None = None,
         logged_wait_s: Floats | None = None,
+        checkpoint_s: float | Floats = np.inf,
+        restart_s: float | Floats = 0.0,
+        save_s: float | Floats = 0.0,
         workload: str = "jobs",
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
@@ -64,6 +71,9 @@ class JobTable:
             gpus=np.asarray(gpus, np.int32)[order],
             duration_s=np.ascontiguousarray(np.atleast_2d(np.asarray(duration_s, np.float64))[:, order]),
             priority=np.broadcast_to(np.asarray(priority, np.int32), count)[order],
+            checkpoint_s=np.broadcast_to(np.asarray(checkpoint_s, np.float64), count)[order],
+            restart_s=np.broadcast_to(np.asarray(restart_s, np.float64), count)[order],
+            save_s=np.broadcast_to(np.asarray(save_s, np.float64), count)[order],
             workload=np.zeros(count, np.int32),
             tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
             estimate_s=(nothing if estimate_s is None else np.asarray(estimate_s, np.float64)[order]),

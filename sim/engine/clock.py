@@ -20,6 +20,13 @@ class Clock(simpy.Environment):
         """Process `event` at exactly `time_s`; `order` breaks ties, then the order of calls."""
         heappush(self._queue, (time_s, order, next(self._eid), event))  # type: ignore[misc]  # any int orders as its enum does
 
+    def until(self, time_s: float) -> simpy.Event:
+        """An event of supply at exactly `time_s`, for a process to wait for."""
+        event = simpy.Event(self)
+        event._ok, event._value = True, None
+        self.at(time_s, SUPPLY, event)
+        return event
+
     def run_out(self) -> None:
         """Process every event; raises what an event failed with and nobody took."""
         queue: Any = self._queue

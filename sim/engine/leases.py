@@ -44,7 +44,24 @@ class Leases:
         """Note nodes that a gang leaves wholly free."""
         for node in place if isinstance(place, list) else [place] if place is not None else []:
             if self._nodes.whole_node_free(node):
-                self._warm_until[node] = now + self._keep_warm
+                self._warm_until[node] = max(now, self._ready[node]) + self._keep_warm  # its gang may be gone before it came
+
+    def holds(self, node: int, now: float) -> bool:
+        """Whether the node is leased and has come; one on which a gang runs always is."""
+        return node < len(self._ready) and 0 <= self._ready[node] <= now and (now <= self._warm_until[node] or not self._idle(node))
+
+    def _idle(self, node: int) -> bool:
+        return self._nodes.whole_node_free(node)
+
+    def lose(self, node: int, now: float) -> None:
+        """End the node's lease: it is gone, whoever was on it."""
+        if node < len(self._ready) and self._ready[node] >= 0:
+            until = min(now, self._warm_until[node]) if self._idle(node) else now
+            if until > self._ready[node]:
+                self.node.append(node)
+                self.from_s.append(self._ready[node])
+                self.to_s.append(until)
+            self._ready[node] = self._warm_until[node] = -1.0
 
     def expects_delay(self, now: float) -> bool:
         """Whether the next node taken would be cold."""

@@ -18,6 +18,10 @@ class Ordering(Protocol):
 
     def pop(self) -> int: ...
 
+    def again(self, job: int) -> None:
+        """Queue an interrupted job: where it would stand had it not been started."""
+        ...
+
 
 class Fifo:
     """First come, first served."""
@@ -31,6 +35,12 @@ class Fifo:
 
     def head(self) -> int:
         return self._queue[0]
+
+    def again(self, job: int) -> None:
+        ahead = 0  # rows are in order of arrival; those ahead were interrupted too, so they are few
+        while ahead < len(self._queue) and self._queue[ahead] < job:
+            ahead += 1
+        self._queue.insert(ahead, job)
 
 
 class Priority:
@@ -51,6 +61,9 @@ class Priority:
 
     def pop(self) -> int:
         return heappop(self._queue)[1]
+
+    def again(self, job: int) -> None:
+        self.push(job)
 
 
 ORDERINGS: dict[str, type[Fifo] | type[Priority]] = {"fifo": Fifo, "priority": Priority}

@@ -11,10 +11,12 @@ Place = int | list[int] | None
 
 
 class Placement(Protocol):
-    """What a pool asks of its GPUs. `free` counts GPUs on which a gang could be placed."""
+    """What a pool asks of its GPUs. `free` and `capacity` count those on which a gang may be placed."""
 
-    free: int
     capacity: int
+
+    @property
+    def free(self) -> int: ...
 
     def take(self, gpus: int) -> Place | bool:
         """Take GPUs for a gang; False when it does not fit now."""
@@ -30,92 +32,113 @@ class Placement(Protocol):
 
 
 class PackedNodes:
-    """Up to a node's GPUs on one node (the fullest that fits, the most recently used first), beyond that on whole nodes."""
+    """Up to a node's GPUs on one node (the fullest that fits, the most recently used first), beyond that on whole nodes.
+
+    A closed node keeps its gangs and takes no new ones. Its stack is another: `_level` counts free GPUs, plus `_open` for a node that is
+    open, so that a release moves open and closed nodes alike and only the open ones' stacks are ever searched.
+    """
 
     def __init__(self, nodes: int, gpus_per_node: int) -> None:
         self.gpus_per_node = gpus_per_node
-        self.free = self.capacity = 0
-        self._free_of: list[int] = []
+        self.capacity = 0
+        self._open = gpus_per_node + 1
+        self._full = self._open + gpus_per_node
+        self._level: list[int] = []
         self._height: list[int] = []
-        self._stacks: list[list[int]] = [[] for _ in range(gpus_per_node + 1)]
+        self._stacks: list[list[int]] = [[] for _ in range(self._full + 1)]
         self._mask = 0
         self.add_nodes(nodes)
 
+    @property
+    def free(self) -> int:
+        """GPUs of open nodes that no gang has."""
+        return sum(count * len(self._stacks[self._open + count]) for count in range(1, self.gpus_per_node + 1))
+
+    @property
+    def nodes(self) -> int:
+        """Nodes that ever were here, open or closed; the next to come has this number."""
+        return len(self._level)
+
     def fits(self, gpus: int) -> bool:
         if gpus <= self.gpus_per_node:
-            return bool(self._mask >> gpus)
-        return len(self._stacks[self.gpus_per_node]) * self.gpus_per_node >= gpus
+            return bool(self._mask >> (gpus + self._open))
+        return len(self._stacks[self._full]) * self.gpus_per_node >= gpus
 
     def add_nodes(self, count: int) -> None:
-        full = self._stacks[self.gpus_per_node]
+        full = self._stacks[self._full]
         for _ in range(count):
             self._height.append(len(full))
-            full.append(len(self._free_of))
-            self._free_of.append(self.gpus_per_node)
+            full.append(len(self._level))
+            self._level.append(self._full)
         self.capacity += count * self.gpus_per_node
-        self.free += count * self.gpus_per_node
         if full:
-            self._mask |= 1 << self.gpus_per_node
+            self._mask |= 1 << self._full
+
+    def close(self, node: int) -> None:
+        """Give the node to no new gang; those on it stay."""
+        self._move(node, self._level[node] - self._open)
+        self.capacity -= self.gpus_per_node
+
+    def open(self, node: int) -> None:
+        """Let gangs have a closed node's free GPUs again."""
+        self._move(node, self._level[node] + self._open)
+        self.capacity += self.gpus_per_node
 
     def take(self, gpus: int) -> Place | bool:
         size = self.gpus_per_node
         if gpus > size:
             return self._take_whole(-(-gpus // size))
-        fits = self._mask >> gpus
+        least = gpus + self._open
+        fits = self._mask >> least
         if not fits:
             return False
-        count = gpus + (fits & -fits).bit_length() - 1
-        stack = self._stacks[count]
+        level = least + (fits & -fits).bit_length() - 1
+        stack = self._stacks[level]
         node = stack.pop()
         if not stack:
-            self._mask &= ~(1 << count)
-        left = count - gpus
-        self._free_of[node] = left
-        stack = self._stacks[left]
+            self._mask &= ~(1 << level)
+        level -= gpus
+        self._level[node] = level
+        stack = self._stacks[level]
         self._height[node] = len(stack)
         stack.append(node)
-        self._mask |= 1 << left
-        self.free -= gpus
+        self._mask |= 1 << level
         return node
 
     def _take_whole(self, count: int) -> Place | bool:
-        size = self.gpus_per_node
-        full = self._stacks[size]
+        full = self._stacks[self._full]
         if len(full) < count:
             return False
         nodes = full[-count:]
         del full[-count:]
         if not full:
-            self._mask &= ~(1 << size)
-        empty = self._stacks[0]
+            self._mask &= ~(1 << self._full)
+        empty = self._stacks[self._open]
         for node in nodes:
-            self._free_of[node] = 0
+            self._level[node] = self._open
             self._height[node] = len(empty)
             empty.append(node)
-        self._mask |= 1
-        self.free -= count * size
+        self._mask |= 1 << self._open
         return nodes
 
     def release(self, gpus: int, place: Place) -> None:
         if isinstance(place, list):
             for node in place:
-                self._move(node, self.gpus_per_node)
-            self.free += len(place) * self.gpus_per_node
+                self._move(node, self._level[node] + self.gpus_per_node)
         elif place is not None:
-            self._move(place, self._free_of[place] + gpus)
-            self.free += gpus
+            self._move(place, self._level[place] + gpus)
 
     def _move(self, node: int, to: int) -> None:
-        count = self._free_of[node]
-        stack = self._stacks[count]
+        level = self._level[node]
+        stack = self._stacks[level]
         last = stack.pop()
         if last != node:  # the last one fills the gap
             height = self._height[node]
             stack[height] = last
             self._height[last] = height
         if not stack:
-            self._mask &= ~(1 << count)
-        self._free_of[node] = to
+            self._mask &= ~(1 << level)
+        self._level[node] = to
         stack = self._stacks[to]
         self._height[node] = len(stack)
         stack.append(node)
@@ -123,15 +146,20 @@ class PackedNodes:
 
     def alone_on(self, node: int, gpus: int) -> bool:
         """Whether a gang of `gpus` has this node to itself."""
-        return self._free_of[node] + gpus == self.gpus_per_node
+        return self._level[node] + gpus == self._full
 
     def next_whole_node(self) -> int | None:
         """The free node that would be taken next, or None."""
-        full = self._stacks[self.gpus_per_node]
+        full = self._stacks[self._full]
         return full[-1] if full else None
 
     def whole_node_free(self, node: int) -> bool:
-        return self._free_of[node] == self.gpus_per_node
+        """Whether the node is open and no gang is on it."""
+        return self._level[node] == self._full
+
+    def whole_nodes_free(self) -> list[int]:
+        """Open nodes that no gang is on, the next to be taken last."""
+        return list(self._stacks[self._full])
 
 
 class SpreadGpus:

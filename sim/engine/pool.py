@@ -4,7 +4,7 @@ Two events a job, its arrival and its completion; a completion is one small obje
 fits. The queue is strict: while its head does not fit, nothing behind it starts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from heapq import heappush
 from typing import Any
@@ -19,12 +19,18 @@ from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
 from sim.engine.records import Records
 
 
+Change = Generator[simpy.Event, Any, None]
+"""A process that takes nodes from a pool and gives them back."""
+
+
 @dataclass(frozen=True)
 class PoolPlan:
     """What the engine must know of a pool: names, shape, and which row of the table's durations its nodes have.
 
     `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
-    broker may know, by which contracts say they come.
+    broker may know, by which contracts say they come. `changes` are what else befalls its nodes: each starts a process on the pool, which
+    then is a `VolatilePool`. An elastic pool `grows_to` so many nodes; `expiring` ones leave for good. `metered` nodes are paid by the
+    second while they are up, without leases.
     """
 
     provider: str
@@ -38,15 +44,24 @@ class PoolPlan:
     mean_delay_s: float
     deliveries: tuple[tuple[float, int], ...] = ()
     promised: tuple[float, ...] = ()
+    grows_to: int = 0
+    expiring: int = 0
+    metered: bool = False
+    changes: tuple[Callable[[Any, Any], Change], ...] = ()
 
     @property
     def most_gpus(self) -> int:
-        """GPUs once every delivery has come."""
-        return self.gpus_per_node * (self.nodes + sum(nodes for _, nodes in self.deliveries))
+        """GPUs once every delivery has come and an elastic pool has grown."""
+        return self.gpus_per_node * (max(self.nodes, self.grows_to) + sum(nodes for _, nodes in self.deliveries))
+
+    @property
+    def lasting_gpus(self) -> int:
+        """GPUs once every expiry has passed too."""
+        return self.most_gpus - self.gpus_per_node * self.expiring
 
 
 class Completion(simpy.Event):
-    """The end of one job."""
+    """The end of one job; cancelled by taking its callbacks away."""
 
     def __init__(self, callbacks: list[Callable[[simpy.Event], None]], job: int, place: Place) -> None:
         self.callbacks = callbacks
@@ -97,7 +112,7 @@ class Pool:
             return
         self._begin(job, gpus, place)
 
-    def _begin(self, job: int, gpus: int, place: Place) -> None:
+    def _begin(self, job: int, gpus: int, place: Place) -> Completion:
         start = self.clock._now
         if self._leases is not None:
             start = self._leases.start_of(place, gpus, start)
@@ -107,7 +122,9 @@ class Pool:
         self._pool[job] = self._index
         self._busy += gpus
         self._busy_until += gpus * end
-        heappush(self._events, (end, COMPLETION, next(self._ids), Completion(self._callbacks, job, place)))  # Clock.at, in place
+        completion = Completion(self._callbacks, job, place)
+        heappush(self._events, (end, COMPLETION, next(self._ids), completion))  # Clock.at, in place
+        return completion
 
     def _complete(self, event: Completion) -> None:
         job = event.job
@@ -133,6 +150,15 @@ class Pool:
             self._waiting_gpu_s -= gpus * self._duration[job]
             self._begin(job, gpus, place)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a job runs or waits here."""
+        return bool(self._busy or self._queue)
+
+    @property
+    def waiting_jobs(self) -> int:
+        return len(self._queue)
+
     def deliver(self, nodes: int) -> None:
         """Add nodes now and let the queue have them."""
         self.placement.add_nodes(nodes)
@@ -156,14 +182,14 @@ class Pool:
         """
         now, gpus, placement = self.clock._now, self._gpus[job], self.placement
         if gpus > placement.capacity:
-            return self._until_delivery(now) + self._waiting_gpu_s / self.plan.most_gpus
+            return self._until_capacity(now) + self._waiting_gpu_s / self.plan.most_gpus
         if not self._queue and placement.fits(gpus):
             cold = self._leases is not None and self._leases.expects_delay(now)
             return self.plan.mean_delay_s if cold else 0.0
         left = self._busy_until / self._busy - now if self._busy else 0.0
         return float((self._waiting_gpu_s + gpus * left) / placement.capacity)
 
-    def _until_delivery(self, now: float) -> float:
+    def _until_capacity(self, now: float) -> float:
         """Until the next promised delivery; one that is late by some time is expected to take as long again."""
         ahead = [date - now for date in self.plan.promised if date > now]
         return min(ahead, default=now - max(self.plan.promised, default=0.0))

@@ -1,7 +1,8 @@
 """What happened: one row a job in columns laid out before the clock starts, and the little that is not a job's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +10,32 @@ from numpy.typing import NDArray
 from sim.demand.table import Floats
 
 
+class Attempt(NamedTuple):
+    """A run that was cut short. Its first `restart_s` seconds went into starting again, and the work of its last `lost_s` was never saved."""
+
+    job: int
+    pool: int
+    start_s: float
+    end_s: float
+    restart_s: float
+    lost_s: float
+    cause: str
+
+
 @dataclass
 class Records:
-    """`start_s`, `end_s` and `pool` (an index into the run's pools) by row of the job table.
+    """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
 
-    `capacity` holds (pool, seconds, GPUs) whenever a pool's GPUs change; `leases` holds (pool, from, to) for each node paid on demand.
+    `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken;
+    `leases` holds (from, to) for each node paid on demand.
     """
 
     start_s: Floats
     end_s: Floats
     pool: NDArray[np.int16]
+    attempts: list[Attempt] = field(default_factory=list)
     capacity: list[tuple[int, float, int]] = field(default_factory=list)
+    down: list[tuple[int, float, int]] = field(default_factory=list)
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
 
     @classmethod
@@ -29,5 +45,19 @@ class Records:
     def note_capacity(self, pool: int, time_s: float, gpus: int) -> None:
         self.capacity.append((pool, time_s, gpus))
 
-    def note_leases(self, pool: int, from_s: list[float], to_s: list[float]) -> None:
+    def note_down(self, pool: int, time_s: float, gpus: int) -> None:
+        self.down.append((pool, time_s, gpus))
+
+    def note_leases(self, pool: int, from_s: Sequence[float], to_s: Sequence[float]) -> None:
         self.leases[pool] = (np.array(from_s), np.array(to_s))
+
+    def waited_s(self, arrival_s: Floats) -> Floats:
+        """Seconds from arrival to end in which each job was not running."""
+        return self.start_s - arrival_s - self.ran_before_s()
+
+    def ran_before_s(self) -> Floats:
+        """Seconds that each job ran before its last start."""
+        ran = np.zeros(len(self.start_s))
+        for one in self.attempts:
+            ran[one.job] += one.end_s - one.start_s
+        return ran

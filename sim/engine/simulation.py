@@ -6,10 +6,13 @@ from typing import Any
 import simpy
 
 from sim.demand.table import JobTable, cells
-from sim.engine.clock import ARRIVAL, SUPPLY, Clock
+from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.records import Records
+from sim.engine.remaining import Remaining
 from sim.engine.routing import OnePool, PreferThenOverflow, Routing
+from sim.engine.volatile_pool import VolatilePool
+from sim.engine.watch import Watch
 
 
 class _Arrivals(simpy.Event):
@@ -25,6 +28,10 @@ class _Arrivals(simpy.Event):
         self._count = len(jobs)
         self._again = [self._arrive]
         self._schedule()
+
+    @property
+    def over(self) -> bool:
+        return self._next >= self._count
 
     def _schedule(self) -> None:
         if self._next < self._count:
@@ -42,10 +49,7 @@ class _Arrivals(simpy.Event):
 
 
 def _deliveries(clock: Clock, pool: Pool, after_s: float, nodes: int) -> Generator[simpy.Event, Any, None]:
-    arrival = simpy.Event(clock)
-    arrival._ok, arrival._value = True, None
-    clock.at(after_s, SUPPLY, arrival)
-    yield arrival
+    yield clock.until(after_s)
     pool.deliver(nodes)
 
 
@@ -58,14 +62,27 @@ def simulate(
     job goes on to the next while the expected wait is over `overflow_s`. Every job must fit some pool (`unplaceable` tells).
     """
     clock, records = Clock(), Records.empty(len(jobs))
-    pools = [Pool(index, plan, order, jobs, records, clock) for index, plan in enumerate(plans)]
+    remaining = Remaining(jobs) if any(plan.changes for plan in plans) else None
+    table = remaining.table if remaining is not None else jobs
+    pools = [
+        VolatilePool(index, plan, order, remaining, records, clock)
+        if plan.changes and remaining is not None
+        else Pool(index, plan, order, table, records, clock)
+        for index, plan in enumerate(plans)
+    ]
     for index, pool in enumerate(pools):
         records.note_capacity(index, 0.0, pool.placement.capacity)
         for after_s, nodes in pool.plan.deliveries:
             clock.process(_deliveries(clock, pool, after_s, nodes))
     in_order = [pools[index] for index in preferred] or pools
     routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
-    _Arrivals(jobs, routing, clock)
+    arrivals = _Arrivals(table, routing, clock)
+    watch = Watch(lambda: not arrivals.over, pools)
+    for pool in pools:
+        if isinstance(pool, VolatilePool):
+            pool.reroute = lambda job: routing.choose(job).submit(job)
+            for change in pool.plan.changes:
+                clock.process(change(pool, watch))
     clock.run_out()
     for pool in pools:
         pool.close()

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
 from sim.scenario.model import Name, Path, Word
-from sim.scenario.units import Duration, Growth, PositiveDuration, Rate, Whole
+from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Rate, Whole
 
 Precision = Literal["fp32", "bf16", "int8-mixed"]
 MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
@@ -37,10 +37,15 @@ class Target(Word):
     wait: WaitTarget
 
 
+RESTART_S = 5 * MINUTE
+"""Assumed: an interrupted job needs five minutes to be placed, to read its state and to warm up before it makes progress again."""
+
+
 class _Workload(Word):
     priority: Annotated[int, Whole(-1000, "a priority (higher goes first)")] = 0
     tenant: Name | None = None
     target: Target | None = None
+    restart: Duration = RESTART_S
 
 
 class MergeWorkload(_Workload):
@@ -93,6 +98,7 @@ class TraceWorkload(_Workload):
     path: Path
     columns: dict[str, str] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)
+    checkpoint: PositiveDuration | None = None
     scale: Annotated[float, Field(gt=0, strict=False)] = 1.0
 
 

@@ -1,0 +1,244 @@
+"""A pool whose nodes go away and come again, and whose runs can be interrupted.
+
+It is a `Pool` that also knows which runs are on which node: what that costs is paid here only, so that steady pools stay as fast as they
+are. A node takes gangs while it is neither broken (`fail`, `mend`), nor leaving (`leave`), nor away (until some `come`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from sim.engine.clock import Clock
+from sim.engine.placement import PackedNodes, Place
+from sim.engine.pool import Completion, Pool, PoolPlan
+from sim.engine.records import Attempt, Records
+from sim.engine.remaining import Remaining
+
+
+def _nodes(place: Place) -> Iterable[int]:
+    return place if isinstance(place, list) else () if place is None else (place,)
+
+
+class VolatilePool(Pool):
+    """Pools of a run share `remaining`. `reroute` takes a job that can never run here again."""
+
+    def __init__(self, index: int, plan: PoolPlan, order: str, remaining: Remaining, records: Records, clock: Clock) -> None:
+        super().__init__(index, plan, order, remaining.table, records, clock)
+        assert isinstance(self.placement, PackedNodes), "nodes that go away must be known by number"
+        self.nodes: PackedNodes = self.placement
+        self.reroute: Callable[[int], None] = self._again
+        self.completed = 0
+        self.back_s: float | None = None
+        """When nodes that are not here are expected back, as a broker may know it."""
+        self._remaining = remaining
+        self._runs: dict[int, Completion] = {}
+        self._on: list[set[int]] = []
+        self._holds: list[int] = []
+        self._broken = 0
+        self._away: set[int] = set()
+        self._leaving: dict[int, str] = {}
+        self._gone_gpus = 0
+        self._up_since: dict[int, float] = {}
+        self._spans: list[tuple[float, float]] = []
+        self._know_new_nodes()
+
+    # Runs
+
+    def _begin(self, job: int, gpus: int, place: Place) -> Completion:
+        completion = super()._begin(job, gpus, place)
+        self._runs[job] = completion
+        for node in _nodes(place):
+            self._on[node].add(job)
+        return completion
+
+    def _forget(self, job: int, place: Place) -> None:
+        del self._runs[job]
+        for node in _nodes(place):
+            self._on[node].discard(job)
+
+    def _complete(self, event: Completion) -> None:
+        self._forget(event.job, event.place)
+        self.completed += 1
+        super()._complete(event)
+        if self._leaving:
+            self._depart([node for node in _nodes(event.place) if node in self._leaving and not self._on[node]])
+
+    def interrupt(self, job: int, cause: str, notice_s: float = 0.0) -> None:
+        """Cut a run short and queue its job again. It keeps the work up to its last checkpoint; warned, it may have time to write one."""
+        run, now, gpus, start = self._runs[job], self.clock._now, self._gpus[job], self._start[job]
+        run.callbacks = []
+        self._forget(job, run.place)
+        self._busy -= gpus
+        self._busy_until -= gpus * self._end[job]
+        self.placement.release(gpus, run.place)
+        if self._leases is not None:
+            self._leases.idle(run.place, now)
+        if now > start:  # else its nodes had not come yet, and it loses nothing
+            cut = self._remaining.cut(job, self.plan.node_type, now - start, notice_s)
+            self._records.attempts.append(Attempt(job, self._index, start, now, cut.restart_s, cut.lost_s, cause))
+        self._start[job] = self._end[job] = np.nan
+        if self.can_run(job):
+            self._again(job)
+        else:
+            self.reroute(job)
+
+    def interrupt_node(self, node: int, cause: str, notice_s: float = 0.0) -> None:
+        """Interrupt every run on the node."""
+        for job in sorted(self._on[node]):
+            self.interrupt(job, cause, notice_s)
+
+    def _again(self, job: int) -> None:
+        self._queue.again(job)
+        self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+
+    # Nodes that break and are mended
+
+    @property
+    def known(self) -> int:
+        """Nodes that ever were here; they are numbered from 0."""
+        return len(self._holds)
+
+    def is_up(self, node: int) -> bool:
+        """Whether the node runs gangs or could: it is here, whole, and (on demand) leased."""
+        if node >= self.known or self._holds[node] or node in self._away:
+            return False
+        return self._leases is None or self._leases.holds(node, self.clock._now)
+
+    def fail(self, nodes: Iterable[int], cause: str) -> None:
+        """Break nodes: their runs are interrupted, and until each is mended as often as it broke, it takes no gang."""
+        for node in nodes:
+            self.interrupt_node(node, cause)
+            self._holds[node] += 1
+            if self._holds[node] > 1 or node in self._away:
+                continue
+            self._stop_paying(node)
+            if node in self._leaving:
+                self._depart([node])
+            else:
+                self.nodes.close(node)
+                self._count_broken(1)
+        self.serve()
+
+    def mend(self, nodes: Iterable[int]) -> None:
+        """Give broken nodes back to the queue."""
+        for node in nodes:
+            self._holds[node] -= 1
+            if not self._holds[node] and node not in self._away:
+                self._open(node)
+                self._count_broken(-1)
+        self.serve()
+
+    def _count_broken(self, change: int) -> None:
+        self._broken += change
+        self._records.note_down(self._index, self.clock._now, self._broken * self.plan.gpus_per_node)
+
+    # Nodes that leave and come
+
+    @property
+    def held(self) -> int:
+        """Nodes that are here, leaving ones included."""
+        return self.known - len(self._away)
+
+    def staying(self) -> list[int]:
+        """Nodes that are here and not leaving, those with the fewest runs first."""
+        here = [node for node in range(self.known) if node not in self._away and node not in self._leaving]
+        return sorted(here, key=lambda node: len(self._on[node]))
+
+    def leave(self, nodes: Sequence[int], cause: str) -> None:
+        """Let nodes go as soon as no gang is on them; they take no new ones."""
+        for node in nodes:
+            self._leaving[node] = cause
+            if not self._holds[node]:
+                self.nodes.close(node)
+        self._depart([node for node in nodes if not self._on[node]])
+
+    def evict(self, nodes: Iterable[int], notice_s: float) -> None:
+        """Interrupt what still runs on leaving nodes, which had `notice_s` to save its work; they go now."""
+        for node in nodes:
+            if node in self._leaving:
+                self.interrupt_node(node, self._leaving[node], notice_s)
+                self._depart([node])
+        self.serve()
+
+    def come(self, count: int) -> None:
+        """Take back `count` nodes that left; new ones where fewer did."""
+        again = sorted(self._away)[:count]
+        self.nodes.add_nodes(count - len(again))
+        self._know_new_nodes()
+        for node in again:
+            self._away.discard(node)
+            if self._holds[node]:
+                self._count_broken(1)
+            else:
+                self._open(node)
+        self._note_held()
+        self.serve()
+
+    def deliver(self, nodes: int) -> None:
+        """Add new nodes now and let the queue have them."""
+        self.nodes.add_nodes(nodes)
+        self._know_new_nodes()
+        self._note_held()
+        self.serve()
+
+    def lose_for_good(self, nodes: int) -> None:
+        """Count nodes that will not come again, and send jobs that cannot run without them elsewhere."""
+        self._gone_gpus += nodes * self.plan.gpus_per_node
+        waiting = [self._queue.pop() for _ in range(len(self._queue))]
+        self._waiting_gpu_s = 0.0
+        for job in waiting:
+            if self.can_run(job):
+                self._queue.push(job)
+                self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+            else:
+                self.reroute(job)
+        self.serve()
+
+    def can_run(self, job: int) -> bool:
+        return bool(self._gpus[job] <= self.plan.most_gpus - self._gone_gpus and self._duration[job] != float("inf"))
+
+    def _depart(self, nodes: Sequence[int]) -> None:
+        for node in nodes:
+            del self._leaving[node]
+            self._away.add(node)
+            self._stop_paying(node)
+            if self._holds[node]:
+                self._count_broken(-1)
+        if nodes:
+            self._note_held()
+
+    def _open(self, node: int) -> None:
+        self.nodes.open(node)
+        self._up_since[node] = self.clock._now
+
+    def _know_new_nodes(self) -> None:
+        for node in range(self.known, self.nodes.nodes):
+            self._holds.append(0)
+            self._on.append(set())
+            self._up_since[node] = self.clock._now
+
+    def _note_held(self) -> None:
+        self._records.note_capacity(self._index, self.clock._now, self.held * self.plan.gpus_per_node)
+
+    # What a broker and the ledger ask
+
+    def _stop_paying(self, node: int) -> None:
+        now, since = self.clock._now, self._up_since.pop(node, None)
+        if self._leases is not None:
+            self._leases.lose(node, now)
+        elif self.plan.metered and since is not None and now > since:
+            self._spans.append((since, now))
+
+    def close(self) -> None:
+        super().close()
+        if self.plan.metered:
+            for node in list(self._up_since):
+                self._stop_paying(node)
+            self._records.note_leases(self._index, [since for since, _ in self._spans], [until for _, until in self._spans])
+
+    def _until_capacity(self, now: float) -> float:
+        """Until nodes come back or are delivered; those that are late by some time are expected to take as long again."""
+        if self.back_s is None:
+            return super()._until_capacity(now)
+        back = abs(self.back_s - now)
+        return min(back, super()._until_capacity(now)) if self.plan.promised else back
