@@ -22,10 +22,11 @@ BLOCK = 256
 
 @dataclass(frozen=True, order=True)
 class Downtime:
-    """Nodes (by number, None for all of the pool) that go down at `at_s` for `lasts_s`. Only nodes that are up at that time do."""
+    """Nodes (by number, None for all of the pool) that go down at `at_s` for `lasts_s`, `expected_s` as far as one can know."""
 
     at_s: float
     lasts_s: float
+    expected_s: float
     cause: str
     nodes: tuple[int, ...] | None = None
 
@@ -43,7 +44,7 @@ def _candidates(rate: float, lasting: Distribution, of: int, rng: np.random.Gene
 def node_failures(nodes: int, mtbf_s: float, repair: Distribution, rng: np.random.Generator) -> Iterator[Downtime]:
     """Failures of single nodes; `mtbf_s` is a node's mean up-time."""
     for at, node, lasts in _candidates(nodes / mtbf_s, repair, nodes, rng):
-        yield Downtime(at, lasts, NODE_FAILURE, (node,))
+        yield Downtime(at, lasts, repair.mean, NODE_FAILURE, (node,))
 
 
 def rack_outages(nodes: int, rack: int, mtbf_s: float, repair: Distribution, rng: np.random.Generator) -> Iterator[Downtime]:
@@ -53,13 +54,13 @@ def rack_outages(nodes: int, rack: int, mtbf_s: float, repair: Distribution, rng
     for at, which, lasts in _candidates(racks / mtbf_s, repair, racks, rng):
         if at >= back[which]:
             back[which] = at + lasts
-            yield Downtime(at, lasts, RACK_OUTAGE, tuple(range(which * rack, min((which + 1) * rack, nodes))))
+            yield Downtime(at, lasts, repair.mean, RACK_OUTAGE, tuple(range(which * rack, min((which + 1) * rack, nodes))))
 
 
 def outages(word: Outages, cause: str, seed: int, replication: int, *name: str) -> Iterator[Downtime]:
     """Everything at once: the dated outages (their durations drawn) and the random ones."""
     rng = stream(seed, replication, *name, cause, "dates")
-    dated = sorted(Downtime(one.at, float(draw(one.duration, 1, rng)[0]), cause) for one in word.dates)
+    dated = sorted(Downtime(one.at, float(draw(one.duration, 1, rng)[0]), one.duration.mean, cause) for one in word.dates)
     if word.mtbf is None:
         return iter(dated)
     return merge(dated, _random_outages(word.mtbf, word.lasting, cause, stream(seed, replication, *name, cause)))
@@ -70,7 +71,7 @@ def _random_outages(mtbf_s: float, lasting: Distribution, cause: str, rng: np.ra
     for at, _, lasts in _candidates(1 / mtbf_s, lasting, 1, rng):
         if at >= back:
             back = at + lasts
-            yield Downtime(at, lasts, cause)
+            yield Downtime(at, lasts, lasting.mean, cause)
 
 
 def merged(streams: Sequence[Iterator[Downtime]]) -> Iterator[Downtime]:

@@ -18,7 +18,6 @@ from sim.engine.ordering import ORDERINGS
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
 from sim.engine.records import Records
 
-
 Change = Generator[simpy.Event, Any, None]
 """A process that takes nodes from a pool and gives them back."""
 

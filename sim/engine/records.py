@@ -11,7 +11,7 @@ from sim.demand.table import Floats
 
 
 class Attempt(NamedTuple):
-    """A run that was cut short. Its first `restart_s` seconds went into starting again, and the work of its last `lost_s` was never saved."""
+    """A run that was cut short. `restart_s` of its seconds went into starting again, and the work of the last `lost_s` was not saved."""
 
     job: int
     pool: int

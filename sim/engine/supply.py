@@ -1,30 +1,36 @@
-"""From the pools of a scenario to pool plans: delivery dates and provider's answers drawn, each from its own stream."""
+"""From the pools of a scenario to pool plans: dates, answers and what befalls each pool drawn, each from its own stream."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from sim.demand.sampling import draw
 from sim.demand.streams import stream
 from sim.demand.table import JobTable
-from sim.engine.pool import PoolPlan
+from sim.engine.autoscaler import autoscale
+from sim.engine.expiries import expiry
+from sim.engine.failures import POOL_OUTAGE, PROVIDER_INCIDENT, Downtime, merged, node_failures, outages, rack_outages
+from sim.engine.outages import breakdowns
+from sim.engine.pool import Change, PoolPlan
+from sim.engine.volatile_pool import VolatilePool
+from sim.engine.watch import Watch
 from sim.scenario.errors import InputError
-from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool
+from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, Provider
 from sim.scenario.scenario import Scenario
 
 
 def pool_plans(scenario: Scenario, node_types: Sequence[int], replication: int) -> list[PoolPlan]:
     """The plans of one replication, in the order of `scenario.pools()`; `node_types` gives each pool's row of the durations."""
     return [
-        _plan(provider, name, pool, node_type, scenario.seed, replication)
+        _plan(scenario.providers[provider], provider, name, pool, node_type, scenario.seed, replication)
         for ((provider, name), pool), node_type in zip(scenario.pools().items(), node_types, strict=True)
     ]
 
 
-def _plan(provider: str, name: str, pool: Pool, node_type: int, seed: int, replication: int) -> PoolPlan:
+def _plan(seller: Provider, provider: str, name: str, pool: Pool, node_type: int, seed: int, replication: int) -> PoolPlan:
     answers = stream(seed, replication, "provider", provider, name, "provisioning")
     leads = stream(seed, replication, "provider", provider, name, "deliveries")
-    on_demand = isinstance(pool.offer, OnDemandOffer)
+    leases = isinstance(pool.offer, OnDemandOffer) and pool.elastic is None
 
     def answer() -> float:
         return float(draw(pool.provisioning, 1, answers)[0])
@@ -32,7 +38,7 @@ def _plan(provider: str, name: str, pool: Pool, node_type: int, seed: int, repli
     deliveries = [(float(draw(delivery.after, 1, leads)[0]), delivery.nodes) for delivery in pool.deliveries]
     promised = [delivery.after.mean for delivery in pool.deliveries]
     nodes = pool.nodes
-    if not on_demand and not isinstance(pool.offer, OwnedOffer):
+    if not isinstance(pool.offer, OnDemandOffer) and not isinstance(pool.offer, OwnedOffer):
         # A commitment's nodes are asked for when they are due, and come when the provider has answered.
         deliveries = [(after + answer(), count) for after, count in deliveries]
         if nodes and pool.provisioning.mean > 0:
@@ -46,12 +52,47 @@ def _plan(provider: str, name: str, pool: Pool, node_type: int, seed: int, repli
         nodes=nodes,
         gpus_per_node=pool.gpus_per_node,
         placement=pool.placement,
-        keep_warm_s=pool.offer.keep_warm if isinstance(pool.offer, OnDemandOffer) else None,
+        keep_warm_s=pool.offer.keep_warm if isinstance(pool.offer, OnDemandOffer) and leases else None,
         draw_delay=answer,
-        mean_delay_s=pool.provisioning.mean if on_demand else 0.0,
+        mean_delay_s=pool.provisioning.mean if isinstance(pool.offer, OnDemandOffer) else 0.0,
         deliveries=tuple(deliveries),
         promised=tuple(promised),
+        grows_to=pool.elastic.max if pool.elastic else 0,
+        expiring=sum(one.nodes for one in pool.expiries),
+        metered=isinstance(pool.offer, OnDemandOffer) and pool.elastic is not None,
+        changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
     )
+
+
+def _changes(
+    seller: Provider, provider: str, name: str, pool: Pool, seed: int, replication: int, answer: Callable[[], float]
+) -> Iterator[Callable[[VolatilePool, Watch], Change]]:
+    """What befalls the pool, each as a process to be started on it."""
+    downtimes = list(_downtimes(seller, provider, name, pool, seed, replication))
+    if downtimes:
+        yield lambda site, watch: breakdowns(site, watch, merged(downtimes))
+    dates = stream(seed, replication, "provider", provider, name, "expiries")
+    for one in pool.expiries:
+        after = float(draw(one.after, 1, dates)[0])
+        yield lambda site, _, after=after, one=one: expiry(site, after, one.nodes, one.at_expiry)  # type: ignore[misc]
+    elastic = pool.elastic
+    if elastic is not None:
+        yield lambda site, watch: autoscale(site, watch, elastic, answer)
+
+
+def _downtimes(seller: Provider, provider: str, name: str, pool: Pool, seed: int, replication: int) -> Iterator[Iterator[Downtime]]:
+    def source(what: str) -> np.random.Generator:
+        return stream(seed, replication, "provider", provider, name, what)
+
+    nodes = pool.most_nodes
+    if pool.failures is not None and nodes:
+        yield node_failures(nodes, pool.failures.mtbf.of_node(pool.gpus_per_node), pool.failures.repair, source("failures"))
+    if pool.racks is not None and nodes:
+        yield rack_outages(nodes, pool.racks.nodes, pool.racks.mtbf, pool.racks.repair, source("racks"))
+    if pool.outages is not None:
+        yield outages(pool.outages, POOL_OUTAGE, seed, replication, "provider", provider, name)
+    if seller.incidents is not None:  # of the provider's own stream, so that all its pools have them at once
+        yield outages(seller.incidents, PROVIDER_INCIDENT, seed, replication, "provider", provider)
 
 
 def preferred_pools(scenario: Scenario) -> list[int]:
@@ -70,15 +111,15 @@ def refuse_unplaceable(jobs: JobTable, plans: Sequence[PoolPlan]) -> None:
     """InputError for jobs that no pool could ever run, with the largest of them as the example."""
     placeable = np.zeros(len(jobs), bool)
     for plan in plans:
-        placeable |= (jobs.gpus <= plan.most_gpus) & np.isfinite(jobs.duration_s[plan.node_type])
+        placeable |= (jobs.gpus <= plan.lasting_gpus) & np.isfinite(jobs.duration_s[plan.node_type])
     if placeable.all():
         return
     stuck = np.flatnonzero(~placeable)
     worst = stuck[np.argmax(jobs.gpus[stuck])]
-    largest = max(plans, key=lambda plan: plan.most_gpus)
+    largest = max(plans, key=lambda plan: plan.lasting_gpus)
     name = jobs.workloads[jobs.workload[worst]]
     raise InputError.of(
         f"{len(stuck)} of {len(jobs)} jobs fit no pool: the largest asks for {jobs.gpus[worst]} GPUs, and the largest pool "
-        f"({largest.provider}.{largest.name}) never has more than {largest.most_gpus}; add nodes or make the jobs smaller",
+        f"({largest.provider}.{largest.name}) has no more than {largest.lasting_gpus} that stay; add nodes or make the jobs smaller",
         key=f"workloads.{name}",
     )

@@ -112,11 +112,11 @@ class VolatilePool(Pool):
             if self._holds[node] > 1 or node in self._away:
                 continue
             self._stop_paying(node)
+            self._count_broken(1)
             if node in self._leaving:
                 self._depart([node])
             else:
                 self.nodes.close(node)
-                self._count_broken(1)
         self.serve()
 
     def mend(self, nodes: Iterable[int]) -> None:
@@ -220,7 +220,22 @@ class VolatilePool(Pool):
     def _note_held(self) -> None:
         self._records.note_capacity(self._index, self.clock._now, self.held * self.plan.gpus_per_node)
 
-    # What a broker and the ledger ask
+    # What an autoscaler, a broker and the ledger ask
+
+    @property
+    def busy_gpus(self) -> int:
+        return self._busy
+
+    @property
+    def waiting_gpu_s(self) -> float:
+        return self._waiting_gpu_s
+
+    def first_in_line(self) -> tuple[float, int]:
+        """Seconds since the first in line came, and its GPUs; zeros where nobody waits."""
+        if not self._queue:
+            return 0.0, 0
+        job = self._queue.head()
+        return self.clock._now - float(self._remaining.table.arrival_s[job]), self._gpus[job]
 
     def _stop_paying(self, node: int) -> None:
         now, since = self.clock._now, self._up_since.pop(node, None)
@@ -235,6 +250,12 @@ class VolatilePool(Pool):
             for node in list(self._up_since):
                 self._stop_paying(node)
             self._records.note_leases(self._index, [since for since, _ in self._spans], [until for _, until in self._spans])
+
+    def expected_wait(self, job: int) -> float:
+        """As a steady pool's; one that can still grow answers within its provider's mean time."""
+        wait = super().expected_wait(job)
+        growing = self.held < self.plan.grows_to and wait > 0
+        return min(wait, self.plan.mean_delay_s) if growing else wait
 
     def _until_capacity(self, now: float) -> float:
         """Until nodes come back or are delivered; those that are late by some time are expected to take as long again."""

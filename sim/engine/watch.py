@@ -30,8 +30,8 @@ class Watch:
         if self._changes > MOST_CHANGES and not self._more_come():
             stuck = next(pool for pool in self._pools if pool.at_work)
             raise InputError.of(
-                f"{stuck.waiting_jobs} jobs wait in {stuck.plan.provider}.{stuck.plan.name}, and its nodes come and go without ever being there "
-                "together for the first in line; give the pool more nodes, make them stay longer, or make the jobs smaller",
+                f"{stuck.waiting_jobs} jobs wait in {stuck.plan.provider}.{stuck.plan.name}, whose nodes come and go without ever being "
+                "there together for the first in line; give the pool more nodes, make them stay longer, or make the jobs smaller",
                 key=f"providers.{stuck.plan.provider}.pools.{stuck.plan.name}",
             )
         return True

@@ -27,6 +27,8 @@ class Rows:
 
 def headline_rows(summary: Summary) -> Rows:
     cells = [(TITLES[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
+    if summary.figure("interruptions").mean:
+        cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in ("interruptions", "effective_time")]
     committed = summary.figure("cost.committed_beyond_usd")
     if committed.mean:
         cells.append((TITLES["cost.committed_beyond_usd"], with_interval("cost.committed_beyond_usd", committed)))

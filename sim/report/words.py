@@ -21,10 +21,12 @@ TITLES = {
     "cost.committed_beyond_usd": "committed beyond the horizon",
     "cost.unused_usd": "paid and unused",
     "cost.usd_per_useful_gpu_hour": "per useful GPU-hour",
-    "goodput": "goodput (used of paid)",
+    "goodput": "goodput (useful of paid)",
     "utilisation": "utilisation (used of had)",
     "backlog.end_gpu_hours": "backlog at the end",
     "jobs": "jobs",
+    "effective_time": "effective running time",
+    "interruptions": "interruptions",
     "makespan": "makespan",
 }
 
@@ -82,7 +84,7 @@ def value(figure: str, number: float | None) -> str:
         return format_duration(number)
     if "usd" in last[-1]:
         return usd(number)
-    if last[-1] in ("goodput", "utilisation"):
+    if last[-1] in ("goodput", "utilisation", "effective_time"):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
 

@@ -35,7 +35,8 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
             "arrival_s": jobs.arrival_s,
             "start_s": records.start_s,
             "end_s": records.end_s,
-            "wait_s": records.start_s - jobs.arrival_s,
+            "wait_s": records.waited_s(jobs.arrival_s),
+            "interruptions": np.bincount([one.job for one in records.attempts], minlength=len(jobs)),
             "logged_wait_s": jobs.logged_wait_s,
         }
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.demand.table import Floats, JobTable
 from sim.engine.records import Records
@@ -14,10 +15,32 @@ def overlap_s(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> Flo
     return np.asarray(np.clip(np.minimum(end_s, to_s) - np.maximum(start_s, from_s), 0.0, None))
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Every run of every job, those cut short included: one row each, the jobs' last runs first, in the order of the table."""
+
+    job: NDArray[np.int64]
+    pool: NDArray[np.int64]
+    start_s: Floats
+    end_s: Floats
+
+
+def runs(jobs: JobTable, records: Records) -> Runs:
+    """The last runs and the attempts before them."""
+    cut = records.attempts
+    return Runs(
+        np.concatenate([np.arange(len(jobs)), np.array([one.job for one in cut], np.int64)]),
+        np.concatenate([records.pool.astype(np.int64), np.array([one.pool for one in cut], np.int64)]),
+        np.concatenate([records.start_s, np.array([one.start_s for one in cut], np.float64)]),
+        np.concatenate([records.end_s, np.array([one.end_s for one in cut], np.float64)]),
+    )
+
+
 def used_gpu_s(jobs: JobTable, records: Records, from_s: float, to_s: float, pools: int) -> Floats:
     """GPU-seconds of running jobs by (pool, workload)."""
-    seconds = overlap_s(records.start_s, records.end_s, from_s, to_s) * jobs.gpus
-    cell = records.pool.astype(np.int64) * len(jobs.workloads) + jobs.workload
+    run = runs(jobs, records)
+    seconds = overlap_s(run.start_s, run.end_s, from_s, to_s) * jobs.gpus[run.job]
+    cell = run.pool * len(jobs.workloads) + jobs.workload[run.job]
     totals = np.bincount(cell, seconds, minlength=pools * len(jobs.workloads))
     return np.asarray(totals, np.float64).reshape(pools, len(jobs.workloads))
 
@@ -27,6 +50,16 @@ def capacity_gpu_s(records: Records, pool: int, from_s: float, to_s: float) -> f
     steps = [(time, gpus) for which, time, gpus in records.capacity if which == pool]
     ends = [*(time for time, _ in steps[1:]), np.inf]
     return float(sum(gpus * max(0.0, min(end, to_s) - max(time, from_s)) for (time, gpus), end in zip(steps, ends, strict=True)))
+
+
+def queued_from_s(jobs: JobTable, records: Records) -> Floats:
+    """Since when each row of `runs` had been waiting: its job's arrival, or the end of the run before."""
+    since = np.array(jobs.arrival_s)
+    before = []
+    for one in records.attempts:  # in order of their ends
+        before.append(since[one.job])
+        since[one.job] = one.end_s
+    return np.concatenate([since, np.array(before, np.float64)])
 
 
 @dataclass(frozen=True)
@@ -61,13 +94,14 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
     edges = np.linspace(0.0, horizon_s, spans + 1)
     used, waiting, waiting_jobs = np.zeros((pools, spans)), np.zeros((pools, spans)), np.zeros((pools, spans))
     capacity = np.zeros((pools, spans))
+    run, before = runs(jobs, records), queued_from_s(jobs, records)
     for pool in range(pools):
-        rows = records.pool == pool
-        gpus = jobs.gpus[rows].astype(np.float64)
-        arrival, start, end = jobs.arrival_s[rows], records.start_s[rows], records.end_s[rows]
+        rows = run.pool == pool
+        gpus = jobs.gpus[run.job[rows]].astype(np.float64)
+        queued, start, end = before[rows], run.start_s[rows], run.end_s[rows]
         used[pool] = _mean_level(start, end, gpus, edges)
-        waiting[pool] = _mean_level(arrival, start, gpus, edges)
-        waiting_jobs[pool] = _mean_level(arrival, start, np.ones(len(gpus)), edges)
+        waiting[pool] = _mean_level(queued, start, gpus, edges)
+        waiting_jobs[pool] = _mean_level(queued, start, np.ones(len(gpus)), edges)
         had = [capacity_gpu_s(records, pool, float(low), float(high)) for low, high in pairwise(edges)]
         capacity[pool] = np.array(had) / np.diff(edges)
     return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs)

@@ -16,8 +16,12 @@ def bounded_slowdown(wait_s: Floats, run_s: Floats) -> Floats:
 
 
 def wait_figures(jobs: JobTable, records: Records, warmup_s: float) -> dict[str, float]:
-    """Wait, JCT and slowdown of jobs that arrive after the warm-up: of all, by workload, and by tenant where a trace names them."""
-    wait, run = records.start_s - jobs.arrival_s, records.end_s - records.start_s
+    """Wait (all the time a job was not running), JCT and slowdown of jobs that arrive after the warm-up.
+
+    Of all, by workload, and by tenant where a trace names them.
+    """
+    wait = records.waited_s(jobs.arrival_s)
+    run = records.end_s - jobs.arrival_s - wait
     measured = jobs.arrival_s >= warmup_s
     groups = {"": measured}
     groups |= {f"workload.{name}.": measured & (jobs.workload == index) for index, name in enumerate(jobs.workloads)}

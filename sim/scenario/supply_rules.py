@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sim.scenario.distributions import Distribution
 from sim.scenario.errors import Broken
 from sim.scenario.failures import Outages
-from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, ReservedOffer
+from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, Provider, ReservedOffer
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import format_duration
 
@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 def broken_supply_rules(scenario: Scenario) -> Iterator[Broken]:
     for (provider, name), pool in scenario.pools().items():
         path: Path = ("providers", provider, "pools", name)
-        yield from _leases(path, pool)
+        yield from _spread(path, pool, scenario.providers[provider])
         yield from _elastic(path, pool)
         yield from _expiries(path, pool)
         yield from _dates(path, pool, scenario.horizon)
@@ -24,12 +24,17 @@ def broken_supply_rules(scenario: Scenario) -> Iterator[Broken]:
             yield from _outage_dates(("providers", seller, "incidents"), words.incidents, scenario.horizon)
 
 
-def _leases(path: Path, pool: Pool) -> Iterator[Broken]:
-    if isinstance(pool.offer, OnDemandOffer) and pool.placement == "spread" and pool.elastic is None:
-        yield (
-            (*path, "placement"),
-            "found spread with an on-demand offer, which leases whole nodes; write 'placement: pack', or hold nodes with 'elastic: …'",
-        )
+def _spread(path: Path, pool: Pool, seller: Provider) -> Iterator[Broken]:
+    """Spread gangs are on no node in particular, so nothing may depend on nodes one by one."""
+    if pool.placement != "spread":
+        return
+    reasons = {
+        "an on-demand offer, which leases whole nodes": isinstance(pool.offer, OnDemandOffer),
+        "its provider's incidents": seller.incidents is not None,
+    } | {word: bool(getattr(pool, word)) for word in ("failures", "racks", "outages", "expiries", "elastic")}
+    for reason, holds in reasons.items():
+        if holds:
+            yield (*path, "placement"), f"found spread beside {reason}; gangs must be on known nodes there: write 'placement: pack'"
 
 
 def _elastic(path: Path, pool: Pool) -> Iterator[Broken]:

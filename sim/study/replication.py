@@ -55,7 +55,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     )
     lines = ledger(table, records, preparation.pools, plans, horizon)
     measured = table.arrival_s >= scenario.warmup
-    wait = records.start_s - table.arrival_s
+    wait = records.waited_s(table.arrival_s)
     curves = {
         name: np.quantile(wait[rows], QUANTILES)
         for index, name in enumerate(table.workloads)

@@ -1,6 +1,6 @@
 """When things break: rates and availability against renewal theory."""
 
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 import numpy as np
 from scipy import stats
@@ -56,7 +56,7 @@ def test_dated_and_random_outages_come_in_order() -> None:
     assert {2 * DAY, 30 * DAY} <= set(times)
     rest = [one for one in found if one.at_s not in (2 * DAY, 30 * DAY)]
     assert len(rest) > 5
-    assert all(one.at_s + one.lasts_s <= after.at_s for one, after in zip(rest, rest[1:], strict=False))
+    assert all(one.at_s + one.lasts_s <= after.at_s for one, after in pairwise(rest))
 
 
 def test_failures_of_one_kind_do_not_move_those_of_another() -> None:

@@ -1,0 +1,45 @@
+"""An elastic pool at work: look, ask the provider for nodes, wait for its answer, give back what nobody needs."""
+
+from collections.abc import Callable
+
+from sim.engine.autoscaling import Load, SpareNodes, wanted_nodes
+from sim.engine.pool import Change
+from sim.engine.volatile_pool import VolatilePool
+from sim.engine.watch import Watch
+from sim.scenario.elastic import Elastic
+
+SCALE_DOWN = "scale-down"
+
+
+def autoscale(pool: VolatilePool, watch: Watch, elastic: Elastic, draw_delay: Callable[[], float]) -> Change:
+    """Look every `elastic.every` seconds for as long as there is work."""
+    clock, spare = pool.clock, SpareNodes(elastic.idle)
+    asked, asked_at, looks = [0], float("-inf"), 0
+    while True:
+        yield clock.until(looks * elastic.every)
+        if not watch.work_left():
+            return
+        looks, now = looks + 1, clock.now
+        coming = pool.held + asked[0]
+        more = min(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.max) - coming
+        if more > 0 and now - asked_at >= elastic.cool_down:
+            asked[0], asked_at = asked[0] + more, now
+            answer = now + draw_delay()
+            pool.back_s = now + pool.plan.mean_delay_s
+            clock.process(_arrive(pool, more, answer, asked))
+        free = pool.nodes.whole_nodes_free()
+        surplus = min(spare.note(now, len(free)), pool.held - elastic.min)
+        if surplus > 0 and more <= 0:
+            pool.leave(free[:surplus], SCALE_DOWN)
+            spare.forget()
+
+
+def _load(pool: VolatilePool, nodes: int) -> Load:
+    wait, gpus = pool.first_in_line()
+    return Load(nodes, pool.plan.gpus_per_node, pool.busy_gpus, pool.waiting_gpu_s, wait, gpus)
+
+
+def _arrive(pool: VolatilePool, nodes: int, at_s: float, asked: list[int]) -> Change:
+    yield pool.clock.until(at_s)
+    asked[0] -= nodes
+    pool.come(nodes)

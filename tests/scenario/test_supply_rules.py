@@ -1,0 +1,34 @@
+"""Supply that cannot be: refused with the key and what would do."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.scenario.document import parse_set
+from sim.scenario.errors import InputError
+from sim.scenario.loading import open_document, validate
+
+FIRST, SECOND = "providers.first.pools.a", "providers.second.pools.b"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (f"{SECOND}.placement=spread", "found spread beside an on-demand offer"),
+        (f"{FIRST}.expiries=[{{nodes: 2, after: 5 d}}]", "found 2 nodes leaving after 5 d, when 1 are there"),
+        (f"{FIRST}.expiries=[{{nodes: 1, after: 20 d}}]", "not before the horizon"),
+        (f"{FIRST}.deliveries=[{{nodes: -16, after: 5 d}}]", "found -16"),
+        (f"{FIRST}.failures={{mtbf: 0 h/node}}", "is more than 0"),
+        (f"{FIRST}.failures={{mtbf: 5000 h}}", "takes a time per node or GPU"),
+        (f"{FIRST}.elastic={{max: 4, scale-up: {{queue-wait: 5 min}}}}", "paid whether nodes are used or not"),
+        (f"{SECOND}.elastic={{min: 4, max: 2, scale-up: {{headroom: 20%}}}}", "give a min of 2 or less"),
+        (f"{SECOND}.elastic={{max: 4, scale-up: {{}}}}", "exactly one of queue-wait, backlog, headroom"),
+        ("providers.first.incidents={dates: [{at: 30 d, duration: 1 h}]}", "not before the horizon"),
+        ("providers.first.incidents={mtbf: 30 d}", "found mtbf without duration"),
+    ],
+)
+def test_contradictory_supply_is_refused(small: Path, written: str, says: str) -> None:
+    """Spread leases, more leaving than there are, dates out of the horizon, no time between failures, growth of a commitment."""
+    key, value = parse_set(written)
+    with pytest.raises(InputError, match=says):
+        validate(open_document(str(small)).override(key, value))
