@@ -31,7 +31,7 @@ dashboard: .venv/test
 	touch $@
 
 .venv/test: .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[profiler,dashboard]" --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[profiler,dashboard,cluster,optimise]" --group dev
 	touch $@
 
 clean:

@@ -1,0 +1,47 @@
+"""The ``leadtime`` command: parse, call, print. One file a command (or two that belong together), each adding its own parser.
+
+Rooms are imported when their command is called, so that ``--help`` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sim import __version__
+from sim.cli import dashboard, estimate, profile, report, run, scenarios, validate
+from sim.scenario.errors import InputError
+
+COMMANDS = (run, scenarios, report, profile, estimate, validate, dashboard)
+"""In the order in which ``--help`` lists them."""
+
+WRONG_INPUT, STOPPED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 a target was missed under ``--check``, 2 the input is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except InputError as error:
+        for problem in error.problems:
+            print(f"leadtime: {problem}", file=sys.stderr)
+        return WRONG_INPUT
+    except BrokenPipeError:  # the reader of a pipe had enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt as stop:
+        print(f"leadtime: {stop or 'stopped; nothing was written'}", file=sys.stderr)
+        return STOPPED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leadtime",
+        description="How long will AI work wait for compute, what will it cost, and what should change?",
+        epilog="SCENARIO is a YAML file or the name of a shipped scenario ('leadtime scenarios' lists them).",
+    )
+    parser.add_argument("--version", action="version", version=f"leadtime {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,41 @@
+"""Flags that several commands share, and the scenario they name."""
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.scenario.document import Document
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A whole number of at least `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"found {text!r}; a whole number, {least} or more, would do")
+        return int(text)
+
+    return parse
+
+
+def add_override_flags(parser: argparse.ArgumentParser) -> None:
+    """What changes a scenario for one command: ``--set``, ``--seed`` and ``--replications``."""
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="replace a key, as in horizon='30 d'")
+    parser.add_argument("--seed", type=whole(0), metavar="N", help="of every random stream")
+    parser.add_argument("--replications", type=whole(1), metavar="N", help="independent repetitions, for the intervals")
+
+
+def open_scenario(scenario: str, options: argparse.Namespace) -> "Document":
+    """The scenario of that path or shipped name, with the overrides that `add_override_flags` read."""
+    from sim.scenario.document import parse_set
+    from sim.scenario.loading import open_document
+
+    document = open_document(scenario)
+    for name in ("seed", "replications"):
+        if getattr(options, name) is not None:
+            document = document.override(name, getattr(options, name), place=f"--{name}")
+    for argument in options.sets:
+        key, value = parse_set(argument)
+        document = document.override(key, value)
+    return document

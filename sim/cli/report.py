@@ -1,0 +1,27 @@
+"""``leadtime report``: print a run folder again."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    report = commands.add_parser("report", help="print a run folder's results and render its HTML report anew")
+    report.add_argument("folder", type=Path, metavar="RUN")
+    report.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from sim.report.saving import rewrite_report
+    from sim.report.terminal import console, print_comparison, print_summary, print_where
+    from sim.results.run_folder import STUDY, read_summary
+    from sim.study.comparison import read_comparison
+
+    page = rewrite_report(options.folder)
+    out = console()
+    if (options.folder / STUDY).is_file():
+        print_comparison(out, read_comparison(options.folder))
+    else:
+        print_summary(out, read_summary(options.folder))
+    print_where(out, options.folder, page)
+    return 0
