@@ -158,6 +158,10 @@ class Pool:
     def waiting_jobs(self) -> int:
         return len(self._queue)
 
+    def starts_now(self, job: int) -> bool:
+        """Whether the job would be given GPUs at once."""
+        return not self._queue and self.placement.fits(self._gpus[job])
+
     def deliver(self, nodes: int) -> None:
         """Add nodes now and let the queue have them."""
         self.placement.add_nodes(nodes)

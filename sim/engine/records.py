@@ -26,6 +26,7 @@ class Attempt(NamedTuple):
 class Records:
     """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
 
+    A rejected job has no pool (−1), start or end (NaN). `promised_s` is the start that each job was promised, where any was.
     `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken;
     `leases` holds (from, to) for each node paid on demand.
     """
@@ -37,6 +38,7 @@ class Records:
     capacity: list[tuple[int, float, int]] = field(default_factory=list)
     down: list[tuple[int, float, int]] = field(default_factory=list)
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
+    promised_s: Floats | None = None
 
     @classmethod
     def empty(cls, jobs: int) -> Self:
@@ -50,6 +52,18 @@ class Records:
 
     def note_leases(self, pool: int, from_s: Sequence[float], to_s: Sequence[float]) -> None:
         self.leases[pool] = (np.array(from_s), np.array(to_s))
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Which jobs were not rejected: of a finished run, those that ran."""
+        return np.asarray(self.pool >= 0)
+
+    def first_start_s(self) -> Floats:
+        """When each job first ran."""
+        first = self.start_s.copy()
+        for one in reversed(self.attempts):  # in order of their ends
+            first[one.job] = one.start_s
+        return first
 
     def waited_s(self, arrival_s: Floats) -> Floats:
         """Seconds from arrival to end in which each job was not running."""

@@ -6,6 +6,7 @@ from typing import Any
 import simpy
 
 from sim.demand.table import JobTable, cells
+from sim.engine.admission import Admission
 from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.records import Records
@@ -13,12 +14,15 @@ from sim.engine.remaining import Remaining
 from sim.engine.routing import OnePool, PreferThenOverflow, Routing
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
+from sim.scenario.admission import AdmissionPolicy
+
+ACCEPT_ALL = AdmissionPolicy()
 
 
 class _Arrivals(simpy.Event):
     """The next arrival: one event that walks the table, scheduled anew for each instant at which jobs arrive."""
 
-    def __init__(self, jobs: JobTable, routing: Routing, clock: Clock) -> None:
+    def __init__(self, jobs: JobTable, routing: Routing | Admission, clock: Clock) -> None:
         super().__init__(clock)
         self._ok = True
         self._clock = clock
@@ -54,9 +58,15 @@ def _deliveries(clock: Clock, pool: Pool, after_s: float, nodes: int) -> Generat
 
 
 def simulate(
-    jobs: JobTable, plans: Sequence[PoolPlan], *, order: str = "fifo", preferred: Sequence[int] = (), overflow_s: float = 0.0
+    jobs: JobTable,
+    plans: Sequence[PoolPlan],
+    *,
+    order: str = "fifo",
+    preferred: Sequence[int] = (),
+    overflow_s: float = 0.0,
+    admission: AdmissionPolicy = ACCEPT_ALL,
 ) -> Records:
-    """Run every job of the table to its end.
+    """Run every job of the table to its end, those that `admission` turns away aside.
 
     `order` names the queue ordering; `preferred` lists pools by index, first choice first (all of them, as given, where it is empty), and a
     job goes on to the next while the expected wait is over `overflow_s`. Every job must fit some pool (`unplaceable` tells).
@@ -76,7 +86,8 @@ def simulate(
             clock.process(_deliveries(clock, pool, after_s, nodes))
     in_order = [pools[index] for index in preferred] or pools
     routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
-    arrivals = _Arrivals(table, routing, clock)
+    gate = routing if admission == ACCEPT_ALL else Admission(admission, routing, pools, table, records)
+    arrivals = _Arrivals(table, gate, clock)
     watch = Watch(lambda: not arrivals.over, pools)
     for pool in pools:
         if isinstance(pool, VolatilePool):

@@ -29,6 +29,10 @@ def headline_rows(summary: Summary) -> Rows:
     cells = [(TITLES[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
     if summary.figure("interruptions").mean:
         cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in ("interruptions", "effective_time")]
+    if summary.figure("admission.rejected").mean:
+        cells.append((TITLES["admission.rejected"], with_interval("admission.rejected", summary.figure("admission.rejected"))))
+    if "promises.kept" in summary.figures:
+        cells.append((TITLES["promises.kept"], with_interval("promises.kept", summary.figure("promises.kept"))))
     committed = summary.figure("cost.committed_beyond_usd")
     if committed.mean:
         cells.append((TITLES["cost.committed_beyond_usd"], with_interval("cost.committed_beyond_usd", committed)))

@@ -28,6 +28,8 @@ TITLES = {
     "effective_time": "effective running time",
     "interruptions": "interruptions",
     "makespan": "makespan",
+    "admission.rejected": "jobs turned away",
+    "promises.kept": "promised starts kept",
 }
 
 
@@ -84,7 +86,7 @@ def value(figure: str, number: float | None) -> str:
         return format_duration(number)
     if "usd" in last[-1]:
         return usd(number)
-    if last[-1] in ("goodput", "utilisation", "effective_time"):
+    if last[-1] in ("goodput", "utilisation", "effective_time") or figure.endswith("promises.kept"):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
 

@@ -12,6 +12,7 @@ import numpy as np
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
+from sim.results.admissions import admission_figures
 from sim.results.ledger import UNUSED, Line, committed_beyond_usd, paid_gpu_hours
 from sim.results.losses import loss_figures
 from sim.results.usage import capacity_gpu_s, used_gpu_s
@@ -39,20 +40,24 @@ def replication_figures(
     late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
     run = records.end_s - records.start_s
     losses = loss_figures(jobs, records, plans, horizon_s)
-    figures |= losses | {
-        "cost.usd": cost,
-        "cost.billed_usd": sum(line.billed_usd for line in lines),
-        "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
-        "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
-        "cost.usd_per_useful_gpu_hour": _ratio(cost, losses["losses.useful_gpu_hours"]),
-        "gpu_hours.used": float(used.sum()),
-        "gpu_hours.paid": float(paid.sum()),
-        "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
-        "utilisation": _ratio(float(used.sum()), float(had.sum())),
-        "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
-        "backlog.end_jobs": float(late.sum()),
-        "makespan_s": float(records.end_s.max(initial=0.0)),
-    }
+    figures |= (
+        losses
+        | admission_figures(jobs, records, warmup_s)
+        | {
+            "cost.usd": cost,
+            "cost.billed_usd": sum(line.billed_usd for line in lines),
+            "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
+            "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
+            "cost.usd_per_useful_gpu_hour": _ratio(cost, losses["losses.useful_gpu_hours"]),
+            "gpu_hours.used": float(used.sum()),
+            "gpu_hours.paid": float(paid.sum()),
+            "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
+            "utilisation": _ratio(float(used.sum()), float(had.sum())),
+            "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
+            "backlog.end_jobs": float(late.sum()),
+            "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),
+        }
+    )
     for index, name in enumerate(jobs.workloads):
         figures[f"workload.{name}.gpu_hours"] = float(used[:, index].sum())
         figures[f"workload.{name}.cost_usd"] = sum(line.effective_usd for line in lines if line.workload == name)

@@ -57,8 +57,9 @@ def _running(jobs: JobTable, records: Records, horizon_s: float) -> dict[str, fl
     cut = records.attempts
     again = np.zeros(len(jobs), bool)
     again[[one.job for one in cut]] = True
-    restart = np.concatenate([np.where(again, jobs.restart_s, 0.0), np.array([one.restart_s for one in cut], np.float64)])
-    lost = np.concatenate([np.zeros(len(jobs)), np.array([one.lost_s for one in cut], np.float64)])
+    restart_s = np.where(again, jobs.restart_s, 0.0)[records.accepted]
+    restart = np.concatenate([restart_s, np.array([one.restart_s for one in cut], np.float64)])
+    lost = np.concatenate([np.zeros(len(restart_s)), np.array([one.lost_s for one in cut], np.float64)])
     went = {
         "restart": overlap_s(run.start_s, run.start_s + restart, 0.0, horizon_s),
         "lost_work": overlap_s(run.end_s - lost, run.end_s, 0.0, horizon_s),

@@ -23,7 +23,7 @@ def _named(codes: NDArray[Any], names: Sequence[str]) -> "pd.Categorical[Any]":
 
 
 def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> pd.DataFrame:
-    """One row a job, in order of arrival; times in seconds from the start."""
+    """One row a job, in order of arrival; times in seconds from the start. A rejected job has no pool, start, end or wait."""
     return pd.DataFrame(
         {
             "job": np.arange(len(jobs)),
@@ -33,9 +33,11 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
             "gpus": jobs.gpus,
             "pool": _named(records.pool, pool_names(plans)),
             "arrival_s": jobs.arrival_s,
+            "promised_s": np.full(len(jobs), np.nan) if records.promised_s is None else records.promised_s,
             "start_s": records.start_s,
             "end_s": records.end_s,
             "wait_s": records.waited_s(jobs.arrival_s),
+            "rejected": ~records.accepted,
             "interruptions": np.bincount([one.job for one in records.attempts], minlength=len(jobs)),
             "logged_wait_s": jobs.logged_wait_s,
         }

@@ -17,7 +17,10 @@ def overlap_s(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> Flo
 
 @dataclass(frozen=True)
 class Runs:
-    """Every run of every job, those cut short included: one row each, the jobs' last runs first, in the order of the table."""
+    """Every run of every job, those cut short included: one row each, the jobs' last runs first, in the order of the table.
+
+    A rejected job has none.
+    """
 
     job: NDArray[np.int64]
     pool: NDArray[np.int64]
@@ -27,12 +30,12 @@ class Runs:
 
 def runs(jobs: JobTable, records: Records) -> Runs:
     """The last runs and the attempts before them."""
-    cut = records.attempts
+    last, cut = np.arange(len(jobs))[records.accepted], records.attempts
     return Runs(
-        np.concatenate([np.arange(len(jobs)), np.array([one.job for one in cut], np.int64)]),
-        np.concatenate([records.pool.astype(np.int64), np.array([one.pool for one in cut], np.int64)]),
-        np.concatenate([records.start_s, np.array([one.start_s for one in cut], np.float64)]),
-        np.concatenate([records.end_s, np.array([one.end_s for one in cut], np.float64)]),
+        np.concatenate([last, np.array([one.job for one in cut], np.int64)]),
+        np.concatenate([records.pool[last].astype(np.int64), np.array([one.pool for one in cut], np.int64)]),
+        np.concatenate([records.start_s[last], np.array([one.start_s for one in cut], np.float64)]),
+        np.concatenate([records.end_s[last], np.array([one.end_s for one in cut], np.float64)]),
     )
 
 
@@ -59,7 +62,7 @@ def queued_from_s(jobs: JobTable, records: Records) -> Floats:
     for one in records.attempts:  # in order of their ends
         before.append(since[one.job])
         since[one.job] = one.end_s
-    return np.concatenate([since, np.array(before, np.float64)])
+    return np.concatenate([since[records.accepted], np.array(before, np.float64)])
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ def bounded_slowdown(wait_s: Floats, run_s: Floats) -> Floats:
 
 
 def wait_figures(jobs: JobTable, records: Records, warmup_s: float) -> dict[str, float]:
-    """Wait (all the time a job was not running), JCT and slowdown of jobs that arrive after the warm-up.
+    """Wait (all the time a job was not running), JCT and slowdown of jobs that arrive after the warm-up and are not rejected.
 
-    Of all, by workload, and by tenant where a trace names them.
+    ``jobs`` counts the rejected too. Of all, by workload, and by tenant where a trace names them.
     """
     wait = records.waited_s(jobs.arrival_s)
     run = records.end_s - jobs.arrival_s - wait
@@ -29,11 +29,12 @@ def wait_figures(jobs: JobTable, records: Records, warmup_s: float) -> dict[str,
         groups |= {f"tenant.{name}.": measured & (jobs.tenant == index) for index, name in enumerate(jobs.tenants)}
     figures: dict[str, float] = {}
     for prefix, rows in groups.items():
+        figures[f"{prefix}jobs"] = float(rows.sum())
+        rows = rows & records.accepted
         columns = {"wait": wait[rows], "jct": wait[rows] + run[rows], "slowdown": bounded_slowdown(wait[rows], run[rows])}
         logged = jobs.logged_wait_s[rows]
         if np.isfinite(logged).any():
             columns["logged_wait"] = logged[np.isfinite(logged)]
-        figures[f"{prefix}jobs"] = float(rows.sum())
         for name, values in columns.items():
             figures |= {f"{prefix}{name}.{statistic}": value for statistic, value in describe(values).items()}
     return figures

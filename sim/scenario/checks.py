@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from sim.scenario.admission_rules import broken_admission_rules
 from sim.scenario.errors import Broken
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply_rules import broken_supply_rules
@@ -20,6 +21,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _preferences(scenario)
     yield from _capacity(scenario)
     yield from broken_supply_rules(scenario)
+    yield from broken_admission_rules(scenario)
 
 
 def _horizon(scenario: Scenario) -> Iterator[Broken]:

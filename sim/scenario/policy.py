@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sim.scenario.admission import AdmissionPolicy
 from sim.scenario.model import Word
 from sim.scenario.units import Duration
 
@@ -30,3 +31,4 @@ class RoutingPolicy(Word):
 class Policy(Word):
     queue: QueuePolicy = QueuePolicy()
     routing: RoutingPolicy = RoutingPolicy()
+    admission: AdmissionPolicy = AdmissionPolicy()

@@ -52,9 +52,10 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         order=scenario.policy.queue.order,
         preferred=preferred_pools(scenario),
         overflow_s=routing.overflow_when.expected_wait,
+        admission=scenario.policy.admission,
     )
     lines = ledger(table, records, preparation.pools, plans, horizon)
-    measured = table.arrival_s >= scenario.warmup
+    measured = (table.arrival_s >= scenario.warmup) & records.accepted
     wait = records.waited_s(table.arrival_s)
     curves = {
         name: np.quantile(wait[rows], QUANTILES)
