@@ -75,11 +75,12 @@ def show_folder(folder: Path, *, key: str) -> None:
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Plans side by side: cost against wait, figures with intervals, paired differences."""
+    """Plans side by side: cost against wait, figures with intervals, differences, and each plan's verdict."""
     _mark_extrapolated(*comparison.plans.values())
     _show_chart(cost_against_wait(comparison.plans))
     show_rows(_transposed(plan_rows(comparison)))
     show_rows(difference_rows(comparison))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in comparison.verdicts.values()))
 
 
 def show_rows(rows: Rows) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ def add_override_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="replace a key, as in horizon='30 d'")
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of every random stream")
     parser.add_argument("--replications", type=whole(1), metavar="N", help="independent repetitions, for the intervals")
+
+
+def add_running_flags(parser: argparse.ArgumentParser) -> None:
+    """How plans are run and where the results go: ``--workers``, ``--out`` and ``--json``."""
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: as many as pay)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: runs/<scenario>-<hash>)")
+    parser.add_argument("--json", action="store_true", help="print the results as one JSON document")
 
 
 def open_scenario(scenario: str, options: argparse.Namespace) -> "Document":

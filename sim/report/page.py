@@ -47,15 +47,17 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
 def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
     """The report of a comparison: plans side by side, then each plan's workloads, pools and waits."""
     first = comparison.plans[comparison.base]
-    parts = [_table(plan_rows(comparison)), _table(difference_rows(comparison)), svg(cost_against_wait(comparison.plans))]
+    verdicts = "".join(f"<li>{escape(sentence)}</li>" for sentence in comparison.verdicts.values())
+    parts = [f"<h2>Verdict</h2><ul>{verdicts}</ul>"] if verdicts else []
+    parts += [_table(plan_rows(comparison)), _table(difference_rows(comparison)), svg(cost_against_wait(comparison.plans))]
     for plan, summary in comparison.plans.items():
         parts += [f"<h2>Plan: {escape(plan)}</h2>", *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary)))]
         parts.append(svg(wait_curves(summary)))
-    return _page(first, [*parts, _source(scenario_yaml)])
+    return _page(first, [*parts, _source(scenario_yaml)], question=comparison.question)
 
 
-def _page(summary: Summary, parts: Iterable[str]) -> str:
-    heading = escape(summary.question or summary.scenario)
+def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:
+    heading = escape(question or summary.question or summary.scenario)
     under = (
         f"{escape(summary.scenario)} · {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not "
         f"measured · replications: {summary.replications} · seed {summary.seed} · leadtime {escape(summary.leadtime_version)}"

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from sim.cost.validation import Validated
-from sim.report.words import TITLES, value, with_interval
+from sim.report.words import TITLES, relative_with_interval, value, with_interval
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -113,12 +113,15 @@ def plan_rows(comparison: Comparison) -> Rows:
 
 
 def difference_rows(comparison: Comparison) -> Rows:
-    """Each plan against the first, replication by replication."""
+    """Each plan against the first: in the figure's unit, and in percent of the first."""
     names = ("wait.mean", "wait.p95", "cost.usd")
-    cells = tuple(
-        (plan, *(with_interval(name, differences[name]) for name in names)) for plan, differences in comparison.differences.items()
-    )
-    return Rows(f"Difference from {comparison.base}, paired", ("plan", *(TITLES[name] for name in names)), cells)
+    cells = []
+    for plan, differences in comparison.differences.items():
+        cells.append((plan, *(with_interval(name, differences[name]) for name in names)))
+        cells.append(("  in percent", *(relative_with_interval(differences[name]) for name in names)))
+    paired = all(one["cost.usd"].paired for one in comparison.differences.values())
+    how = "paired" if paired else "not paired: other seeds or numbers of replications"
+    return Rows(f"Difference from {comparison.base}, {how}", ("plan", *(TITLES[name] for name in names)), tuple(cells))
 
 
 def _interval_heading(summary: Summary) -> str:

@@ -48,9 +48,14 @@ def print_summary(out: Console, summary: Summary) -> None:
 
 def print_comparison(out: Console, comparison: Comparison) -> None:
     first = comparison.plans[comparison.base]
-    _print_head(out, first)
+    _print_head(out, first, question=comparison.question)
     _print_rows(out, plan_rows(comparison), across=len(comparison.plans) + 1)
     _print_rows(out, difference_rows(comparison))
+    if comparison.verdicts:
+        out.print("[bold]Verdict[/bold]")
+        for sentence in comparison.verdicts.values():
+            out.print(f"  {sentence}", soft_wrap=True)
+        out.print()
     _print_basis(out, first)
 
 
@@ -58,8 +63,8 @@ def print_where(out: Console, folder: Path, report: Path) -> None:
     out.print(f"\nRun folder: {folder}\nReport:     {report}", soft_wrap=True)
 
 
-def _print_head(out: Console, summary: Summary) -> None:
-    out.print(f"[bold]{summary.question or summary.scenario}[/bold]")
+def _print_head(out: Console, summary: Summary, *, question: str = "") -> None:
+    out.print(f"[bold]{question or summary.question or summary.scenario}[/bold]")
     replications = f"{summary.replications} replication{'s' if summary.replications > 1 else ''}"
     out.print(
         f"{summary.scenario}: {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not measured, "

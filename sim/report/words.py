@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from sim.results.difference import Difference
 from sim.results.statistics import Estimate
 from sim.scenario.units import format_duration
 
@@ -98,3 +99,12 @@ def with_interval(figure: str, estimate: Estimate) -> str:
         return text
     low, high = value(figure, estimate.low), value(figure, estimate.high)
     return text if low == high else f"{text} ({low} – {high})"
+
+
+def relative_with_interval(difference: Difference) -> str:
+    """``-41% (-46% – -36%)``, of the plan that the difference is from."""
+    if difference.relative is None:
+        return "–"
+    if difference.relative_low is None or difference.relative_high is None:
+        return f"{difference.relative:+.1%}"
+    return f"{difference.relative:+.1%} ({difference.relative_low:+.1%} – {difference.relative_high:+.1%})"

@@ -47,9 +47,3 @@ def estimate(values: Sequence[float | None], *, least: float = -math.inf) -> Est
         return Estimate(mean=mean, values=kept)
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
     return Estimate(mean=mean, low=max(mean - half, least), high=mean + half, values=kept)
-
-
-def paired_difference(plan: Estimate, base: Estimate) -> Estimate:
-    """`plan` minus `base` replication by replication: under common random numbers most of the noise cancels."""
-    pairs = zip(plan.values, base.values, strict=True)
-    return estimate([None if one is None or other is None else one - other for one, other in pairs])

@@ -1,31 +1,37 @@
 """Plans side by side: the scenario as each of its plans overrides it, run on the same demand, and their differences job for job.
 
-All plans share seed and streams (common random numbers), so a difference between two of them is taken replication by replication and its
-interval is far narrower than those of the plans themselves.
+Plans of one seed share their streams (common random numbers), so a difference between two of them is taken replication by replication and
+its interval is far narrower than those of the plans themselves. Plans of other seeds are compared too, unpaired, and say so.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sim.results.difference import Difference, difference
 from sim.results.run_folder import STUDY
-from sim.results.statistics import Estimate, paired_difference
 from sim.results.summary import Summary
 from sim.scenario.document import Document
-from sim.scenario.errors import InputError
+from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
+from sim.scenario.units import format_duration
 from sim.study.preparation import prepare
 from sim.study.run import Run, run_plan
+from sim.study.verdict import verdict
 
 COMPARED = ("wait.mean", "wait.p50", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation")
 
 
 class Comparison(BaseModel):
-    """Summaries by plan, and every plan's difference from the first by figure. Written as ``study.json``."""
+    """Summaries by plan, and of every plan but the first its difference from that one, by figure, and the verdict in a sentence.
+
+    Written as ``study.json``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +39,8 @@ class Comparison(BaseModel):
     scenario: str
     question: str
     plans: dict[str, Summary]
-    differences: dict[str, dict[str, Estimate]]
+    differences: dict[str, dict[str, Difference]]
+    verdicts: dict[str, str]
 
     @property
     def base(self) -> str:
@@ -71,10 +78,53 @@ def plan_documents(document: Document) -> dict[str, Document]:
     return documents
 
 
+def scenario_documents(documents: Sequence[Document]) -> dict[str, Document]:
+    """Scenarios as the plans of one comparison, each as it is written, under its own name; of a single one, the plans it compares itself.
+
+    InputError where there would be nothing to compare.
+    """
+    if len(documents) == 1:
+        plans = plan_documents(documents[0])
+        if len(plans) < 2:
+            found = "one plan" if plans else "no plans"
+            raise InputError.of(
+                f"names {found}; name a second scenario to compare it with, or write two plans or more, as in "
+                "'study: {compare: {as it is: {}, one more node: {providers.cloud.pools.h100.nodes: 3}}}'",
+                where=documents[0].place(("study", "compare")),
+                key="study.compare",
+            )
+        return plans
+    names = [validate(document).name for document in documents]
+    counts, seen = Counter(names), Counter[str]()
+    named = {}
+    for name, document in zip(names, documents, strict=True):
+        seen[name] += 1
+        unique = name if counts[name] == 1 else f"{name} {seen[name]}"
+        named[unique] = document.override("study", None) if "study" in document.data else document
+    return named
+
+
+def refuse_unlike(documents: Mapping[str, Document]) -> None:
+    """InputError where plans measure different spans of time, whose waits and costs say nothing about each other."""
+    scenarios = {plan: validate(document) for plan, document in documents.items()}
+    base, first = next(iter(scenarios.items()))
+    problems = []
+    for plan, scenario in scenarios.items():
+        for key in ("horizon", "warmup"):
+            ours, theirs = getattr(scenario, key), getattr(first, key)
+            if ours != theirs and ours is not None and theirs is not None:
+                message = f"found {format_duration(ours)} in {plan!r} and {format_duration(theirs)} in {base!r}, so that they measure "
+                message += f"different spans; give all the same, as in --set {key}='{format_duration(theirs)}'"
+                problems.append(Problem(message, documents[plan].place((key,)), key))
+    if problems:
+        raise InputError(problems)
+
+
 def run_plans(
     documents: Mapping[str, Document], *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Study:
     """Run every plan; InputError, before the first runs, where one cannot be."""
+    refuse_unlike(documents)
     total = sum(prepare(document).scenario.replications for document in documents.values())
     runs: dict[str, Run] = {}
     before = 0
@@ -91,15 +141,26 @@ def run_plans(
 
 
 def compare(summaries: Mapping[str, Summary]) -> Comparison:
-    """Summaries of the same scenario under different plans, compared with the first."""
-    first = next(iter(summaries.values()))
+    """Finished plans compared with the first of them; paired with it where they share its seed and number of replications."""
+    base, first = next(iter(summaries.items()))
     figures = [*COMPARED, *(f"workload.{name}.wait.p95" for name in first.wait_curves)]
-    differences = {
-        plan: {name: paired_difference(summary.figure(name), first.figure(name)) for name in figures}
-        for plan, summary in list(summaries.items())[1:]
-        if summary.replications == first.replications
-    }
-    return Comparison(scenario=first.scenario, question=first.question, plans=dict(summaries), differences=differences)
+    differences = {}
+    for plan, summary in list(summaries.items())[1:]:
+        paired = (summary.seed, summary.replications) == (first.seed, first.replications)
+        differences[plan] = {name: difference(summary.figure(name), first.figure(name), paired=paired) for name in figures}
+    scenarios = list(dict.fromkeys(summary.scenario for summary in summaries.values()))
+    return Comparison(
+        scenario=_joined(scenarios),
+        question=first.question if len(scenarios) == 1 else f"What changes from {base} to {' or '.join(list(summaries)[1:])}?",
+        plans=dict(summaries),
+        differences=differences,
+        verdicts={plan: verdict(plan, base, found) for plan, found in differences.items()},
+    )
+
+
+def _joined(scenarios: Sequence[str]) -> str:
+    first, *others = scenarios
+    return first if not others else f"{first}-and-{others[0] if len(others) == 1 else f'{len(others)}-others'}"
 
 
 def read_comparison(folder: Path) -> Comparison:

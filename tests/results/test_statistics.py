@@ -1,9 +1,8 @@
-"""Intervals cover what they claim, and pairing takes out common noise."""
+"""Intervals cover what they claim, and the five statistics are what they are called."""
 
 import numpy as np
-import pytest
 
-from sim.results.statistics import describe, estimate, paired_difference
+from sim.results.statistics import describe, estimate
 from sim.results.waits import bounded_slowdown
 
 
@@ -23,14 +22,6 @@ def test_one_replication_has_no_interval_and_nothing_has_no_mean() -> None:
     """A figure without its interval says so."""
     assert estimate([3.0]).low is None
     assert estimate([float("nan"), None]).mean is None
-
-
-def test_pairing_takes_out_what_plans_share() -> None:
-    """A constant shift under common noise is found exactly."""
-    noise = np.random.default_rng(2).normal(0, 100, 8)
-    found = paired_difference(estimate((noise + 5).tolist()), estimate(noise.tolist()))
-    assert found.mean == pytest.approx(5)
-    assert found.high - found.low == pytest.approx(0, abs=1e-9)  # type: ignore[operator]
 
 
 def test_statistics_and_bounded_slowdown() -> None:

@@ -1,0 +1,29 @@
+"""``leadtime compare``: two scenarios or more, or the plans of one, on the same random numbers."""
+
+import argparse
+from typing import Any
+
+from sim.cli.arguments import add_override_flags, add_running_flags, open_scenario
+from sim.cli.keeping import keep
+from sim.cli.progress import progress
+
+
+def add(commands: Any) -> None:
+    compare = commands.add_parser("compare", help="plans against the first of them: differences with intervals, and a verdict for each")
+    compare.add_argument("scenarios", metavar="SCENARIO", nargs="+", help="two or more, or one whose study compares plans")
+    add_override_flags(compare)
+    add_running_flags(compare)
+    compare.set_defaults(command=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from sim.results.run_folder import refuse_folder
+    from sim.study.comparison import run_plans, scenario_documents
+
+    documents = scenario_documents([open_scenario(scenario, options) for scenario in options.scenarios])
+    if options.out is not None:
+        refuse_folder(options.out, replace=False)
+    with progress("replications") as step:
+        study = run_plans(documents, workers=options.workers, progress=step)
+    keep(study, options)
+    return 0

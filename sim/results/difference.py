@@ -1,0 +1,93 @@
+"""How far one plan's figure is from another's: the difference and the ratio of means, each with its 95 % interval.
+
+Under common random numbers replication k of both plans saw the same demand, so the difference is taken pair by pair and most of the noise
+cancels (paired t). Plans that share no random numbers are compared as independent samples (Welch's t, Satterthwaite's degrees of freedom).
+The ratio's interval is Fieller's: all ratios R for which a t-test does not reject mean(plan) − R·mean(base) = 0 (E. C. Fieller, "Some
+problems in interval estimation", 1954). It needs no logarithm, so waits of zero do not break it, and of pairs it leaves out "no change"
+exactly when the difference's interval leaves out zero.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from sim.demand.table import Floats
+from sim.results.statistics import CONFIDENCE, Estimate, estimate
+
+
+class Difference(Estimate):
+    """`mean`, `low` and `high` of plan − base in the figure's unit, and the same relative to the base: −0.41 is 41 % less.
+
+    `values` are the differences by replication; empty where the plans are not `paired`. `relative_low` and `relative_high` are None where
+    the base is so close to zero that no ratio can be bounded.
+    """
+
+    paired: bool = True
+    relative: float | None = None
+    relative_low: float | None = None
+    relative_high: float | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves out "no difference"."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+
+def difference(plan: Estimate, base: Estimate, *, paired: bool) -> Difference:
+    """`plan` against `base`; `paired` where both ran the same replications on the same random numbers."""
+    return _paired(plan, base) if paired else _unpaired(plan, base)
+
+
+def _paired(plan: Estimate, base: Estimate) -> Difference:
+    pairs = list(zip(plan.values, base.values, strict=True))
+    found = estimate([None if one is None or other is None else one - other for one, other in pairs])
+    both = np.array([(one, other) for one, other in pairs if one is not None and other is not None], np.float64).reshape(-1, 2)
+    if len(both) == 0:
+        return Difference(mean=None, values=found.values)
+    ones, others = both[:, 0], both[:, 1]
+    spread = np.cov(ones, others) / len(both) if len(both) > 1 else None
+    relative = _ratio(float(ones.mean()), float(others.mean()), spread, len(both) - 1)
+    return Difference(mean=found.mean, low=found.low, high=found.high, values=found.values, **relative)
+
+
+def _unpaired(plan: Estimate, base: Estimate) -> Difference:
+    ones, others = _measured(plan.values), _measured(base.values)
+    if not len(ones) or not len(others):
+        return Difference(mean=None, values=(), paired=False)
+    mean = float(ones.mean() - others.mean())
+    if min(len(ones), len(others)) < 2:
+        return Difference(mean=mean, values=(), paired=False, **_ratio(float(ones.mean()), float(others.mean()), None, 0))
+    spread = np.diag([ones.var(ddof=1) / len(ones), others.var(ddof=1) / len(others)])
+    total = float(np.trace(spread))
+    weight = spread[0, 0] ** 2 / (len(ones) - 1) + spread[1, 1] ** 2 / (len(others) - 1)
+    freedom = total**2 / weight if weight else math.inf
+    half = _t(freedom) * math.sqrt(total)
+    relative = _ratio(float(ones.mean()), float(others.mean()), spread, freedom)
+    return Difference(mean=mean, low=mean - half, high=mean + half, values=(), paired=False, **relative)
+
+
+def _measured(values: Sequence[float | None]) -> Floats:
+    return np.array([value for value in values if value is not None], np.float64)
+
+
+def _t(freedom: float) -> float:
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
+
+
+def _ratio(plan: float, base: float, spread: Floats | None, freedom: float) -> dict[str, float | None]:
+    """The ratio less 1 with Fieller's interval; `spread` is the covariance matrix of the two means."""
+    if base == 0:
+        return {}
+    found: dict[str, float | None] = {"relative": plan / base - 1}
+    if spread is None:
+        return found
+    t2 = _t(freedom) ** 2
+    a = base**2 - t2 * spread[1, 1]
+    if a <= 0:  # the base may be zero: every ratio is possible
+        return found
+    half_b = plan * base - t2 * spread[0, 1]
+    c = plan**2 - t2 * spread[0, 0]
+    root = math.sqrt(max(half_b**2 - a * c, 0.0))
+    return found | {"relative_low": (half_b - root) / a - 1, "relative_high": (half_b + root) / a - 1}
