@@ -8,8 +8,8 @@ from pathlib import Path
 from sim.cost.calibration import Calibration, load_calibration
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration
 from sim.cost.validation import VALIDATED, Validation, validation_beside
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
+from sim.scenario.nearest import nearest
 
 Chosen = str | Mapping[str, str] | None
 """A scenario's `calibration`: one file for every GPU type, files by GPU type, or nothing."""

@@ -19,13 +19,14 @@ from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWo
 
 
 def node_type(pool: Pool, calibration: Calibration | None) -> NodeType:
-    """The node type of a pool; its network where given, else the device's own."""
+    """The node type of a pool; its network where given, else the device's own, shared between nodes as its oversubscription says."""
     device = calibration.device if calibration else None
+    inter_node = pool.network.inter_node or (device.inter_node_bytes_per_s if device else None)
     return NodeType(
         pool.gpu,
         pool.gpus_per_node,
         pool.network.intra_node or (device.intra_node_bytes_per_s if device else None),
-        pool.network.inter_node or (device.inter_node_bytes_per_s if device else None),
+        inter_node / pool.network.oversubscription if inter_node else None,
     )
 
 

@@ -6,8 +6,8 @@ with grouped-query attention and SwiGLU; `vision` adds an image encoder and cros
 
 from dataclasses import dataclass
 
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
+from sim.scenario.nearest import nearest
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sim.cost.collectives import NodeType
+from sim.cost.data import data_bytes
 from sim.cost.durations import CostTable, misfit
 from sim.demand.arrivals import draw_arrivals
 from sim.demand.sampling import draw, draw_mix
@@ -25,8 +26,10 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         gpus = draw_mix(work.gpus, len(arrival), source("gpus"))
         if isinstance(work, MergeWorkload):
             experts = draw_mix(work.experts, len(arrival), source("experts"))
+            reads: float | Floats = np.array([data_bytes(work, count) for count in range(max(work.experts.values) + 1)])[experts]
             durations = [_merges(work, experts, gpus, on, costs) for on in costs.node_types]
         else:
+            reads = data_bytes(work)
             tokens = draw(work.tokens, len(arrival), source("tokens"))
             if isinstance(work, TrainingWorkload):
                 durations = [_training(work, tokens, gpus, on, costs) for on in costs.node_types]
@@ -46,6 +49,7 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         checkpoint_s=every,
         save_s=save,
         restart_s=work.restart,
+        data_bytes=reads,
         workload=name,
         tenants=(work.tenant or name,),
     )

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sim.demand.table import Floats
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
+from sim.scenario.nearest import nearest
 
 
 @dataclass(frozen=True)

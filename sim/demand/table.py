@@ -26,6 +26,7 @@ class JobTable:
     `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
     `workload` and `tenant` index the names. What an interrupted job pays: work since its last checkpoint, one every `checkpoint_s` of
     progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
+    `data_bytes` have to be where the job runs.
     """
 
     arrival_s: Floats
@@ -39,6 +40,7 @@ class JobTable:
     checkpoint_s: Floats
     restart_s: Floats
     save_s: Floats
+    data_bytes: Floats
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
 
@@ -58,6 +60,7 @@ class JobTable:
         checkpoint_s: float | Floats = np.inf,
         restart_s: float | Floats = 0.0,
         save_s: float | Floats = 0.0,
+        data_bytes: float | Floats = 0.0,
         workload: str = "jobs",
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
@@ -74,6 +77,7 @@ class JobTable:
             checkpoint_s=np.broadcast_to(np.asarray(checkpoint_s, np.float64), count)[order],
             restart_s=np.broadcast_to(np.asarray(restart_s, np.float64), count)[order],
             save_s=np.broadcast_to(np.asarray(save_s, np.float64), count)[order],
+            data_bytes=np.broadcast_to(np.asarray(data_bytes, np.float64), count)[order],
             workload=np.zeros(count, np.int32),
             tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
             estimate_s=(nothing if estimate_s is None else np.asarray(estimate_s, np.float64)[order]),

@@ -1,40 +1,21 @@
-"""Whether a job is taken, and what start it is promised. Admission stands before a routing and looks like one.
-
-A job turned away goes to `NOWHERE`: its row of the records keeps no pool, no start and no end.
-"""
+"""Whether a job is taken, and what start it is promised. A job turned away keeps no pool, no start and no end in the records."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from sim.demand.table import JobTable, cells
 from sim.engine.pool import Pool
 from sim.engine.records import Records
-from sim.engine.routing import Routing
 from sim.scenario.admission import AdmissionPolicy, Promise, RejectWhen
 
-
-class Entry(Protocol):
-    """Where a job goes when it arrives."""
-
-    def submit(self, job: int) -> None: ...
-
-
-class _Nowhere:
-    def submit(self, job: int) -> None:
-        """Let the job go: nothing is noted of it."""
-
-
-NOWHERE = _Nowhere()
 _NO_LIMITS = RejectWhen()
 
 
 class Admission:
-    """The routing's pool where it takes the job; else the taking pool with the shortest expected wait, else `NOWHERE`."""
+    """Limits that hold for every pool alike, and the promises given."""
 
-    def __init__(self, policy: AdmissionPolicy, routing: Routing, pools: Sequence[Pool], jobs: JobTable, records: Records) -> None:
-        self._choose = routing.choose
+    def __init__(self, policy: AdmissionPolicy, pools: Sequence[Pool], jobs: JobTable, records: Records) -> None:
         self._reject_when = policy.reject_when or _NO_LIMITS
         self._promise = policy.promise
         self._pools = pools
@@ -43,12 +24,12 @@ class Admission:
             records.promised_s = np.full(len(jobs), np.nan)
             self._promised = cells(records.promised_s)
 
-    def choose(self, job: int) -> Entry:
-        pool = self._choose(job)
+    def admit(self, job: int, pool: Pool) -> Pool | None:
+        """`pool` where it takes the job; else of those that do the one with the shortest expected wait, else None."""
         if self._refuses(pool, job):
             taking = [one for one in self._pools if one.can_run(job) and not self._refuses(one, job)]
             if not taking:
-                return NOWHERE
+                return None
             pool = min(taking, key=lambda one: one.expected_wait(job))
         if self._promise is not None:
             self._promised[job] = self._arrival[job] + promised_wait_s(self._promise, pool.expected_wait(job))

@@ -7,7 +7,7 @@ fits. The queue is strict: while its head does not fit, nothing behind it starts
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from heapq import heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
@@ -17,6 +17,9 @@ from sim.engine.leases import Leases
 from sim.engine.ordering import ORDERINGS
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
 from sim.engine.records import Records
+
+if TYPE_CHECKING:
+    from sim.engine.transfers import Transfers
 
 Change = Generator[simpy.Event, Any, None]
 """A process that takes nodes from a pool and gives them back."""
@@ -77,7 +80,8 @@ class Pool:
         self.clock = clock
         self._events: list[Any] = clock._queue
         self._ids = clock._eid
-        self._index = index
+        self.index = index
+        self.transfers: Transfers | None = None
         self._records = records
         self._gpus, self._duration = cells(jobs.gpus), cells(jobs.duration_s[plan.node_type])
         self._start, self._end, self._pool = cells(records.start_s), cells(records.end_s), cells(records.pool)
@@ -91,8 +95,10 @@ class Pool:
                 self._leases = Leases(nodes, plan.keep_warm_s, plan.draw_delay)
         self._queue = ORDERINGS[order](jobs)
         self._callbacks: list[Callable[[simpy.Event], None]] = [self._complete]  # type: ignore[list-item]
-        # What a broker asks about, kept up to date: work waiting, and running gangs' GPUs and the sum of GPUs × end.
+        # What a broker asks about, kept up to date: work waiting (that whose data are still on the way included, and how many GPUs it
+        # asks for), and running gangs' GPUs and the sum of GPUs × end.
         self._waiting_gpu_s = 0.0
+        self._expected_gpus = 0
         self._busy = 0
         self._busy_until = 0.0
 
@@ -118,7 +124,7 @@ class Pool:
         end = start + self._duration[job]
         self._start[job] = start
         self._end[job] = end
-        self._pool[job] = self._index
+        self._pool[job] = self.index
         self._busy += gpus
         self._busy_until += gpus * end
         completion = Completion(self._callbacks, job, place)
@@ -149,6 +155,17 @@ class Pool:
             self._waiting_gpu_s -= gpus * self._duration[job]
             self._begin(job, gpus, place)
 
+    def expect(self, job: int) -> None:
+        """Count a job that was sent here and whose data are on the way; `take_in` follows."""
+        self._expected_gpus += self._gpus[job]
+        self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+
+    def take_in(self, job: int) -> None:
+        """Queue an expected job where it would stand had it been here since it arrived."""
+        self._expected_gpus -= self._gpus[job]
+        self._queue.again(job)
+        self.serve()
+
     @property
     def at_work(self) -> bool:
         """Whether a job runs or waits here."""
@@ -165,28 +182,33 @@ class Pool:
     def deliver(self, nodes: int) -> None:
         """Add nodes now and let the queue have them."""
         self.placement.add_nodes(nodes)
-        self._records.note_capacity(self._index, self.clock.now, self.placement.capacity)
+        self._records.note_capacity(self.index, self.clock.now, self.placement.capacity)
         self.serve()
 
     def close(self) -> None:
         """End the run: hand over the spans for which on-demand nodes are paid."""
         if self._leases is not None:
             self._leases.close()
-            self._records.note_leases(self._index, self._leases.from_s, self._leases.to_s)
+            self._records.note_leases(self.index, self._leases.from_s, self._leases.to_s)
 
     def can_run(self, job: int) -> bool:
         """Whether this pool could ever run the job."""
         return bool(self._gpus[job] <= self.plan.most_gpus and self._duration[job] != float("inf"))
 
     def expected_wait(self, job: int) -> float:
-        """Seconds the job would wait here, as a broker can know it: work ahead over capacity, and what a cold node takes to answer.
+        """Seconds the job would wait here, as a broker can know it: for GPUs, or for its data where they take longer."""
+        wait = self._expected_queueing(job)
+        return wait if self.transfers is None else max(wait, self.transfers.seconds(job, self.index))
+
+    def _expected_queueing(self, job: int) -> float:
+        """Work ahead over capacity, and what a cold node takes to answer.
 
         Exact for an empty pool; for a full one it is the fluid estimate, whose mean over M/M/c is the mean wait of those who wait.
         """
         now, gpus, placement = self.clock._now, self._gpus[job], self.placement
         if gpus > placement.capacity:
             return self._until_capacity(now) + self._waiting_gpu_s / self.plan.most_gpus
-        if not self._queue and placement.fits(gpus):
+        if not self._queue and placement.fits(gpus + self._expected_gpus):
             cold = self._leases is not None and self._leases.expects_delay(now)
             return self.plan.mean_delay_s if cold else 0.0
         left = self._busy_until / self._busy - now if self._busy else 0.0

@@ -22,6 +22,17 @@ class Attempt(NamedTuple):
     cause: str
 
 
+class Transfer(NamedTuple):
+    """Data of a job on their way from one pool to another."""
+
+    job: int
+    source: int
+    target: int
+    start_s: float
+    end_s: float
+    size_bytes: float
+
+
 @dataclass
 class Records:
     """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
@@ -38,6 +49,7 @@ class Records:
     capacity: list[tuple[int, float, int]] = field(default_factory=list)
     down: list[tuple[int, float, int]] = field(default_factory=list)
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
+    transfers: list[Transfer] = field(default_factory=list)
     promised_s: Floats | None = None
 
     @classmethod

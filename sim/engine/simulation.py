@@ -1,6 +1,7 @@
 """One replication: a job table and pool plans in, records out. The same inputs give the same bytes, on any machine, in any process."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any
 
 import simpy
@@ -8,10 +9,13 @@ import simpy
 from sim.demand.table import JobTable, cells
 from sim.engine.admission import Admission
 from sim.engine.clock import ARRIVAL, Clock
+from sim.engine.dispatch import Dispatch
+from sim.engine.links import Links
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.records import Records
 from sim.engine.remaining import Remaining
 from sim.engine.routing import OnePool, PreferThenOverflow, Routing
+from sim.engine.transfers import Transfers
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.admission import AdmissionPolicy
@@ -22,11 +26,11 @@ ACCEPT_ALL = AdmissionPolicy()
 class _Arrivals(simpy.Event):
     """The next arrival: one event that walks the table, scheduled anew for each instant at which jobs arrive."""
 
-    def __init__(self, jobs: JobTable, routing: Routing | Admission, clock: Clock) -> None:
+    def __init__(self, jobs: JobTable, send: Callable[[int], None], clock: Clock) -> None:
         super().__init__(clock)
         self._ok = True
         self._clock = clock
-        self._choose = routing.choose
+        self._send = send
         self._times = cells(jobs.arrival_s)
         self._next = 0
         self._count = len(jobs)
@@ -43,10 +47,10 @@ class _Arrivals(simpy.Event):
             self._clock.at(self._times[self._next], ARRIVAL, self)
 
     def _arrive(self, _: simpy.Event) -> None:
-        job, times, choose = self._next, self._times, self._choose
+        job, times, send = self._next, self._times, self._send
         now = times[job]
         while job < self._count and times[job] == now:
-            choose(job).submit(job)
+            send(job)
             job += 1
         self._next = job
         self._schedule()
@@ -65,11 +69,13 @@ def simulate(
     preferred: Sequence[int] = (),
     overflow_s: float = 0.0,
     admission: AdmissionPolicy = ACCEPT_ALL,
+    links: Links | None = None,
 ) -> Records:
     """Run every job of the table to its end, those that `admission` turns away aside.
 
     `order` names the queue ordering; `preferred` lists pools by index, first choice first (all of them, as given, where it is empty), and a
-    job goes on to the next while the expected wait is over `overflow_s`. Every job must fit some pool (`unplaceable` tells).
+    job goes on to the next while the expected wait is over `overflow_s`. `links` are those over which data with a home move. Every job must
+    fit some pool (`unplaceable` tells).
     """
     clock, records = Clock(), Records.empty(len(jobs))
     remaining = Remaining(jobs) if any(plan.changes for plan in plans) else None
@@ -86,12 +92,15 @@ def simulate(
             clock.process(_deliveries(clock, pool, after_s, nodes))
     in_order = [pools[index] for index in preferred] or pools
     routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
-    gate = routing if admission == ACCEPT_ALL else Admission(admission, routing, pools, table, records)
-    arrivals = _Arrivals(table, gate, clock)
-    watch = Watch(lambda: not arrivals.over, pools)
+    transfers = Transfers(links, table, records, clock) if links is not None else None
+    dispatch = Dispatch(routing, None if admission == ACCEPT_ALL else Admission(admission, pools, table, records), transfers)
+    plain = len(pools) == 1 and dispatch.admission is None and transfers is None
+    arrivals = _Arrivals(table, pools[0].submit if plain else dispatch.send, clock)
+    watch = Watch(lambda: not arrivals.over or (transfers is not None and bool(transfers.under_way)), pools)
     for pool in pools:
+        pool.transfers = transfers
         if isinstance(pool, VolatilePool):
-            pool.reroute = lambda job: routing.choose(job).submit(job)
+            pool.reroute = partial(dispatch.send_away, pool=pool)
             for change in pool.plan.changes:
                 clock.process(change(pool, watch))
     clock.run_out()

@@ -75,7 +75,7 @@ class VolatilePool(Pool):
             self._leases.idle(run.place, now)
         if now > start:  # else its nodes had not come yet, and it loses nothing
             cut = self._remaining.cut(job, self.plan.node_type, now - start, notice_s)
-            self._records.attempts.append(Attempt(job, self._index, start, now, cut.restart_s, cut.lost_s, cause))
+            self._records.attempts.append(Attempt(job, self.index, start, now, cut.restart_s, cut.lost_s, cause))
         self._start[job] = self._end[job] = np.nan
         if self.can_run(job):
             self._again(job)
@@ -130,7 +130,7 @@ class VolatilePool(Pool):
 
     def _count_broken(self, change: int) -> None:
         self._broken += change
-        self._records.note_down(self._index, self.clock._now, self._broken * self.plan.gpus_per_node)
+        self._records.note_down(self.index, self.clock._now, self._broken * self.plan.gpus_per_node)
 
     # Nodes that leave and come
 
@@ -185,14 +185,21 @@ class VolatilePool(Pool):
         """Count nodes that will not come again, and send jobs that cannot run without them elsewhere."""
         self._gone_gpus += nodes * self.plan.gpus_per_node
         waiting = [self._queue.pop() for _ in range(len(self._queue))]
-        self._waiting_gpu_s = 0.0
         for job in waiting:
             if self.can_run(job):
                 self._queue.push(job)
-                self._waiting_gpu_s += self._gpus[job] * self._duration[job]
             else:
+                self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
                 self.reroute(job)
         self.serve()
+
+    def take_in(self, job: int) -> None:
+        if self.can_run(job):
+            super().take_in(job)
+        else:  # nodes that it needs were lost while its data were on the way
+            self._expected_gpus -= self._gpus[job]
+            self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
+            self.reroute(job)
 
     def can_run(self, job: int) -> bool:
         return bool(self._gpus[job] <= self.plan.most_gpus - self._gone_gpus and self._duration[job] != float("inf"))
@@ -218,7 +225,7 @@ class VolatilePool(Pool):
             self._up_since[node] = self.clock._now
 
     def _note_held(self) -> None:
-        self._records.note_capacity(self._index, self.clock._now, self.held * self.plan.gpus_per_node)
+        self._records.note_capacity(self.index, self.clock._now, self.held * self.plan.gpus_per_node)
 
     # What an autoscaler, a broker and the ledger ask
 
@@ -249,11 +256,11 @@ class VolatilePool(Pool):
         if self.plan.metered:
             for node in list(self._up_since):
                 self._stop_paying(node)
-            self._records.note_leases(self._index, [since for since, _ in self._spans], [until for _, until in self._spans])
+            self._records.note_leases(self.index, [since for since, _ in self._spans], [until for _, until in self._spans])
 
-    def expected_wait(self, job: int) -> float:
+    def _expected_queueing(self, job: int) -> float:
         """As a steady pool's; one that can still grow answers within its provider's mean time."""
-        wait = super().expected_wait(job)
+        wait = super()._expected_queueing(job)
         growing = self.held < self.plan.grows_to and wait > 0
         return min(wait, self.plan.mean_delay_s) if growing else wait
 

@@ -13,6 +13,7 @@ HEADLINES = (
     "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation",
     "backlog.end_gpu_hours",
 )  # fmt: skip
+WHERE_ANY = ("transfers.gb", "cost.egress_usd", "admission.rejected", "promises.kept", "cost.committed_beyond_usd")
 PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
 
 
@@ -29,13 +30,7 @@ def headline_rows(summary: Summary) -> Rows:
     cells = [(TITLES[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
     if summary.figure("interruptions").mean:
         cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in ("interruptions", "effective_time")]
-    if summary.figure("admission.rejected").mean:
-        cells.append((TITLES["admission.rejected"], with_interval("admission.rejected", summary.figure("admission.rejected"))))
-    if "promises.kept" in summary.figures:
-        cells.append((TITLES["promises.kept"], with_interval("promises.kept", summary.figure("promises.kept"))))
-    committed = summary.figure("cost.committed_beyond_usd")
-    if committed.mean:
-        cells.append((TITLES["cost.committed_beyond_usd"], with_interval("cost.committed_beyond_usd", committed)))
+    cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in WHERE_ANY if summary.figure(name).mean]
     return Rows("Headlines", ("figure", _interval_heading(summary)), tuple(cells))
 
 

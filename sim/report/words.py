@@ -29,6 +29,9 @@ TITLES = {
     "effective_time": "effective running time",
     "interruptions": "interruptions",
     "makespan": "makespan",
+    "transfers": "moves of data",
+    "transfers.gb": "data moved",
+    "cost.egress_usd": "cost of moving data",
     "admission.rejected": "jobs turned away",
     "promises.kept": "promised starts kept",
 }
@@ -87,6 +90,8 @@ def value(figure: str, number: float | None) -> str:
         return format_duration(number)
     if "usd" in last[-1]:
         return usd(number)
+    if figure == "transfers.gb":
+        return size(number * 1e9)
     if last[-1] in ("goodput", "utilisation", "effective_time") or figure.endswith("promises.kept"):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)

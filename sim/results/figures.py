@@ -13,6 +13,7 @@ from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.results.admissions import admission_figures
+from sim.results.egress import transfer_figures
 from sim.results.ledger import UNUSED, Line, committed_beyond_usd, paid_gpu_hours
 from sim.results.losses import loss_figures
 from sim.results.usage import capacity_gpu_s, used_gpu_s
@@ -32,6 +33,7 @@ def replication_figures(
 ) -> dict[str, float]:
     """Every figure of one replication; NaN where there was nothing to measure."""
     figures = wait_figures(jobs, records, warmup_s)
+    figures |= admission_figures(jobs, records, warmup_s) | transfer_figures(records, lines, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
     numbered = list(zip(range(len(pools)), pools, plans, strict=True))
     paid = np.array([paid_gpu_hours(index, pool, plan, records, 0.0, horizon_s) for index, pool, plan in numbered])
@@ -40,24 +42,20 @@ def replication_figures(
     late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
     run = records.end_s - records.start_s
     losses = loss_figures(jobs, records, plans, horizon_s)
-    figures |= (
-        losses
-        | admission_figures(jobs, records, warmup_s)
-        | {
-            "cost.usd": cost,
-            "cost.billed_usd": sum(line.billed_usd for line in lines),
-            "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
-            "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
-            "cost.usd_per_useful_gpu_hour": _ratio(cost, losses["losses.useful_gpu_hours"]),
-            "gpu_hours.used": float(used.sum()),
-            "gpu_hours.paid": float(paid.sum()),
-            "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
-            "utilisation": _ratio(float(used.sum()), float(had.sum())),
-            "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
-            "backlog.end_jobs": float(late.sum()),
-            "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),
-        }
-    )
+    figures |= losses | {
+        "cost.usd": cost,
+        "cost.billed_usd": sum(line.billed_usd for line in lines),
+        "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
+        "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
+        "cost.usd_per_useful_gpu_hour": _ratio(cost, losses["losses.useful_gpu_hours"]),
+        "gpu_hours.used": float(used.sum()),
+        "gpu_hours.paid": float(paid.sum()),
+        "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
+        "utilisation": _ratio(float(used.sum()), float(had.sum())),
+        "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
+        "backlog.end_jobs": float(late.sum()),
+        "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),
+    }
     for index, name in enumerate(jobs.workloads):
         figures[f"workload.{name}.gpu_hours"] = float(used[:, index].sum())
         figures[f"workload.{name}.cost_usd"] = sum(line.effective_usd for line in lines if line.workload == name)

@@ -25,7 +25,10 @@ UNUSED = "(unused)"
 
 @dataclass(frozen=True)
 class Line:
-    """One charge. `gpu_hours` are those paid; a purchase (an upfront payment) has none."""
+    """One charge. `gpu_hours` are those paid; a purchase (an upfront payment) has none, nor has a move of data (`moved_gb`).
+
+    `list_usd_per_unit` is the list price of a GPU-hour, or of a GB moved.
+    """
 
     provider: str
     pool: str
@@ -38,28 +41,30 @@ class Line:
     gpu_hours: float
     effective_usd: float
     billed_usd: float
-    list_usd_per_gpu_hour: float
+    list_usd_per_unit: float
     purchase: bool = False
+    moved_gb: float = 0.0
 
     def focus(self) -> dict[str, object]:
         """The line under FOCUS column names."""
         committed = self.offer == "reserved"
+        quantity, unit = (self.moved_gb, "GB") if self.moved_gb else (self.gpu_hours, "GPU-Hours")
         return {
             "ProviderName": self.provider,
             "RegionId": self.region,
             "ResourceId": f"{self.provider}.{self.pool}",
-            "SkuId": self.gpu,
-            "ServiceCategory": "Compute",
+            "SkuId": "egress" if self.moved_gb else self.gpu,
+            "ServiceCategory": "Networking" if self.moved_gb else "Compute",
             "ChargeCategory": "Purchase" if self.purchase else "Usage",
             "ChargeFrequency": "One-Time" if self.purchase else "Usage-Based",
             "ChargePeriodStart": EPOCH + timedelta(seconds=self.from_s),
             "ChargePeriodEnd": EPOCH + timedelta(seconds=self.to_s),
             "PricingCategory": "Committed" if committed else "Standard",
             "CommitmentDiscountStatus": (None if self.purchase or not committed else "Unused" if self.workload == UNUSED else "Used"),
-            "ConsumedQuantity": self.gpu_hours,
-            "ConsumedUnit": "GPU-Hours",
-            "ListCost": self.gpu_hours * self.list_usd_per_gpu_hour,
-            "ContractedCost": self.gpu_hours * self.list_usd_per_gpu_hour,
+            "ConsumedQuantity": quantity,
+            "ConsumedUnit": unit,
+            "ListCost": quantity * self.list_usd_per_unit,
+            "ContractedCost": quantity * self.list_usd_per_unit,
             "EffectiveCost": self.effective_usd,
             "BilledCost": self.billed_usd,
             "BillingCurrency": "USD",
@@ -70,16 +75,20 @@ class Line:
 
 def ledger(jobs: JobTable, records: Records, pools: Sequence[Pool], plans: Sequence[PoolPlan], horizon_s: float) -> list[Line]:
     """Every charge of one replication over [0, horizon]."""
-    months = np.append(np.arange(0.0, horizon_s, MONTH), horizon_s)
     lines: list[Line] = []
-    for low, high in pairwise(months):
-        used = used_gpu_s(jobs, records, float(low), float(high), len(plans)) / HOUR
+    for low, high in billing_months(horizon_s):
+        used = used_gpu_s(jobs, records, low, high, len(plans)) / HOUR
         for index, (pool, plan) in enumerate(zip(pools, plans, strict=True)):
-            lines += _usage(index, pool, plan, jobs, records, used[index], float(low), float(high))
+            lines += _usage(index, pool, plan, jobs, records, used[index], low, high)
     for index, (pool, plan) in enumerate(zip(pools, plans, strict=True)):
         if isinstance(pool.offer, ReservedOffer) and pool.offer.upfront:
             lines += _upfront(index, pool, pool.offer, plan, records, horizon_s)
     return lines
+
+
+def billing_months(horizon_s: float) -> Iterator[tuple[float, float]]:
+    """The 30-day months of [0, horizon], the last one cut short."""
+    return pairwise([*np.arange(0.0, horizon_s, MONTH).tolist(), horizon_s])
 
 
 def paid_gpu_hours(index: int, pool: Pool, plan: PoolPlan, records: Records, from_s: float, to_s: float) -> float:

@@ -1,19 +1,14 @@
 """Rules that join keys of different places: names that must exist, spans that must fit. Pure; all broken rules at once."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from sim.scenario.admission_rules import broken_admission_rules
+from sim.scenario.data_rules import broken_data_rules
 from sim.scenario.errors import Broken
+from sim.scenario.nearest import nearest
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply_rules import broken_supply_rules
 from sim.scenario.workloads import TraceWorkload
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """``; did you mean 'x'?`` where something known is close, else the list of what is known."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
 
 
 def broken_rules(scenario: Scenario) -> Iterator[Broken]:
@@ -22,6 +17,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _capacity(scenario)
     yield from broken_supply_rules(scenario)
     yield from broken_admission_rules(scenario)
+    yield from broken_data_rules(scenario)
 
 
 def _horizon(scenario: Scenario) -> Iterator[Broken]:

@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
-from sim.scenario.checks import broken_rules, nearest
+from sim.scenario.checks import broken_rules
 from sim.scenario.document import Document, Key, read_document
 from sim.scenario.errors import InputError, Problem
+from sim.scenario.nearest import nearest
 from sim.scenario.scenario import Scenario
 
 TAGS = ("kind:", "offer:")

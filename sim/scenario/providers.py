@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from sim.scenario.data import ProviderNetwork
 from sim.scenario.distributions import Distribution, DurationDistribution
 from sim.scenario.elastic import Elastic, Expiry
 from sim.scenario.failures import Failures, Outages, Racks
@@ -61,10 +62,15 @@ class Delivery(Word):
 
 
 class Network(Word):
-    """Bandwidth per GPU, one direction, inside a node and between nodes; the device's own figures where not given."""
+    """Bandwidth per GPU, one direction, inside a node and between nodes; the device's own figures where not given.
+
+    `oversubscription` is how many times more the nodes can send than the switches above them carry: the bandwidth between nodes is that
+    much less for gangs of several nodes, which are taken to keep all of them busy.
+    """
 
     intra_node: Bandwidth | None = None
     inter_node: Bandwidth | None = None
+    oversubscription: Annotated[float, Field(ge=1, strict=False)] = 1.0
 
 
 class Pool(Word):
@@ -96,3 +102,4 @@ class Provider(Word):
 
     pools: Annotated[dict[Name, Pool], Field(min_length=1)]
     incidents: Outages | None = None
+    network: ProviderNetwork = ProviderNetwork()

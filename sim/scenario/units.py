@@ -30,6 +30,7 @@ BANDWIDTH_UNITS = {f"{unit}/s": scale for unit, scale in BYTE_UNITS.items()} | {
 }  # fmt: skip
 RATE_UNITS = {f"/{unit}": 1.0 / scale for unit, scale in TIME_UNITS.items() if unit not in ("ms", "months")}
 PRICE_UNITS = {"USD/GPU/h": 1.0, "USD/GPU/s": 3600.0, "USD/GPU/d": 1 / 24, "USD/GPU/month": 1 / 720}
+DATA_PRICE_UNITS = {"USD/GB": 1e-9, "USD/TB": 1e-12, "USD/GiB": 2.0**-30}
 GROWTH_UNITS = {"%/d": DAY, "%/w": WEEK, "%/month": MONTH, "%/y": YEAR}
 
 _QUANTITY = re.compile(r"^\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*$")
@@ -91,6 +92,11 @@ Price = Annotated[
     float,
     BeforeValidator(_quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")),
     _schema("USD per GPU-hour", "2.49 USD/GPU/h"),
+]
+DataPrice = Annotated[
+    float,
+    BeforeValidator(_quantity("a price of data", DATA_PRICE_UNITS, "0.09 USD/GB")),
+    _schema("USD per byte", "0.09 USD/GB"),
 ]
 parse_count = _quantity("a count", COUNT_UNITS, "64B", zero=False)
 Count = Annotated[

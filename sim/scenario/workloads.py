@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from sim.scenario.data import Data
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
 from sim.scenario.model import Name, Path, Word
 from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Rate, Whole
@@ -46,6 +47,7 @@ class _Workload(Word):
     tenant: Name | None = None
     target: Target | None = None
     restart: Duration = RESTART_S
+    data: Data | None = None
 
 
 class MergeWorkload(_Workload):

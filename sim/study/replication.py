@@ -8,8 +8,10 @@ import pandas as pd
 
 from sim.demand.jobs import draw_jobs
 from sim.demand.table import Floats
+from sim.engine.links import links
 from sim.engine.simulation import simulate
 from sim.engine.supply import pool_plans, preferred_pools, refuse_unplaceable
+from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
 from sim.results.ledger import ledger
 from sim.results.tables import billing_table, jobs_table, timeline_table
@@ -45,7 +47,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     except InputError as error:
         raise located(preparation.document, error) from None
     table, horizon = demand.table, demand.horizon_s
-    routing = scenario.policy.routing
+    routing, ways = scenario.policy.routing, links(scenario)
     records = simulate(
         table,
         plans,
@@ -53,8 +55,12 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         preferred=preferred_pools(scenario),
         overflow_s=routing.overflow_when.expected_wait,
         admission=scenario.policy.admission,
+        links=ways,
     )
-    lines = ledger(table, records, preparation.pools, plans, horizon)
+    lines = [
+        *ledger(table, records, preparation.pools, plans, horizon),
+        *egress_lines(table, records, preparation.pools, plans, ways, horizon),
+    ]
     measured = (table.arrival_s >= scenario.warmup) & records.accepted
     wait = records.waited_s(table.arrival_s)
     curves = {

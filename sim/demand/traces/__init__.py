@@ -6,8 +6,8 @@ from sim.demand.traces.csv_jobs import read_csv
 from sim.demand.traces.openb import read_openb
 from sim.demand.traces.recorded import Reader, RecordedJobs
 from sim.demand.traces.swf import read_swf
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
+from sim.scenario.nearest import nearest
 
 __all__ = ["READERS", "RecordedJobs", "read_trace"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sim.demand.table import Floats
-from sim.scenario.checks import nearest
 from sim.scenario.errors import InputError
+from sim.scenario.nearest import nearest
 
 MOST_BYTES = 4_000_000_000
 """Of unpacked text: far above any public trace of jobs, far under what a crafted archive unpacks to."""
