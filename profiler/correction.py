@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cost.calibration import Measurement
-from sim.cost.fit import Correction, Fit
+from sim.cost.fit import Correction, Fit, overlapped
 
 Floats = NDArray[np.float64]
 LENGTHS = (0.7, 1.5)
@@ -101,7 +101,7 @@ def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, bytes_each: float) ->
     for name, half in fit.half.items():
         compute = compute * (1 + half / sizes[:, names.index(name)])
     traffic = bytes_each * _measure(names, sizes) / fit.bytes_per_s if fit.bytes_per_s else np.zeros(len(sizes))
-    return np.asarray(compute + traffic if fit.formula == "sum" else np.maximum(compute, traffic))
+    return np.asarray(compute + traffic if fit.formula == "sum" else overlapped(compute, traffic))
 
 
 def _flops(names: tuple[str, ...], sizes: Floats) -> Floats:

@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from profiler.correction import fit_correction
 from sim.cost.calibration import Measurement
-from sim.cost.fit import Fit
+from sim.cost.fit import Fit, overlapped
 
 Floats = NDArray[np.float64]
 FOLDS = 5
@@ -38,6 +38,13 @@ def sizes_of(measurement: Measurement) -> dict[str, float]:
 def predicted(fit: Fit, measurement: Measurement) -> float:
     """Seconds that a fit says of a measured shape."""
     return fit.seconds(measurement.flops if fit.flops_per_s else 0.0, measurement.bytes, sizes_of(measurement))
+
+
+def fit_families(measurements: Sequence[Measurement]) -> dict[str, Fit]:
+    """A fit for each family that enough shapes were measured of."""
+    families = dict.fromkeys(one.family for one in measurements)
+    fits = {family: fit_family(family, [one for one in measurements if one.family == family]) for family in families}
+    return {family: fit for family, fit in fits.items() if fit is not None}
 
 
 def fit_family(family: str, measurements: Sequence[Measurement]) -> Fit | None:
@@ -109,7 +116,7 @@ def _formula(family: str, measurements: Sequence[Measurement], start: Fit | None
 
 
 def _starts(data: _Data) -> list[Floats]:
-    """The maximum makes several valleys: a few half sizes to set out from."""
+    """The roofline makes several valleys: a few half sizes to set out from."""
     overhead = float(data.seconds.min()) * 0.1 + _SMALL
     bandwidth = max(float((data.bytes / data.seconds).max()) * (2 if data.names else 1), 1e8)
     if not data.names:
@@ -134,7 +141,7 @@ def _search(family: str, data: _Data, formula: Literal["roofline", "sum"], start
         if not rates:
             return np.asarray(np.log(overhead + traffic) - np.log(data.seconds))
         compute = data.flops / rates[0] * np.prod(1 + np.array(rates[1:])[:, None] / data.sizes, axis=0)
-        seconds = overhead + (compute + traffic if formula == "sum" else np.maximum(compute, traffic))
+        seconds = overhead + (compute + traffic if formula == "sum" else overlapped(compute, traffic))
         return np.asarray(np.log(seconds) - np.log(data.seconds))
 
     count = len(data.names)

@@ -79,19 +79,17 @@ def _fitted(
 ) -> Calibration:
     """The calibration of what was measured: a fit for each family, and each anchor beside what the fits predict of it."""
     from profiler.device import now
-    from profiler.fit import fit_family
+    from profiler.fit import fit_families
     from profiler.predictions import predict
 
     operators = [one for one in measured if not probes[one.probe].anchor]
-    families = dict.fromkeys(one.family for one in operators)
-    fits = {family: fit_family(family, [one for one in operators if one.family == family]) for family in families}
     calibration = Calibration(
         source="measured",
         completeness=depth,
         date=now(),
         device=device,
         software=software,
-        fits={family: fit for family, fit in fits.items() if fit is not None},
+        fits=fit_families(operators),
         measurements=tuple(operators),
         notes=notes,
     )

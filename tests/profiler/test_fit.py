@@ -102,6 +102,18 @@ def test_what_the_shapes_do_not_show_is_absent_not_invented() -> None:
     assert found.bytes_per_s is None or found.bytes_per_s > slowest
 
 
+@pytest.mark.parametrize("family", ["f", "int8-linear"])
+def test_a_fit_hangs_on_no_rounding(family: str) -> None:
+    """Times that differ in their last digits give the same fit and error: an error found on one machine can be found again on another."""
+    shapes = products(GPU_LIKE, 24, noise=0.1)
+    rounding = 1 + 1e-9 * np.random.default_rng(3).standard_normal(len(shapes))
+    moved = [one.model_copy(update={"median_s": one.median_s * factor}) for one, factor in zip(shapes, rounding, strict=True)]
+    one, other = fit_family(family, shapes), fit_family(family, moved)
+    assert one is not None
+    assert other is not None
+    assert (one.error_median, one.error_p95) == pytest.approx((other.error_median, other.error_p95), rel=1e-3)
+
+
 @settings(max_examples=30, deadline=None)
 @given(count=st.integers(LEAST_SHAPES, 200))
 def test_every_shape_but_both_ends_is_held_out_once(count: int) -> None:
