@@ -49,6 +49,7 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         checkpoint_s=every,
         save_s=save,
         restart_s=work.restart,
+        deadline_s=np.inf if work.deadline is None else arrival + work.deadline,
         data_bytes=reads,
         workload=name,
         tenants=(work.tenant or name,),

@@ -89,6 +89,7 @@ def _replayed(name: str, work: TraceWorkload, jobs: RecordedJobs, horizon: float
         logged_wait_s=jobs.logged_wait_s[keep],
         checkpoint_s=np.inf if work.checkpoint is None else work.checkpoint,
         restart_s=work.restart,
+        deadline_s=np.inf if work.deadline is None else arrival[keep] + work.deadline,
         data_bytes=work.data.size or 0.0 if work.data else 0.0,
         workload=name,
         tenants=jobs.tenants,

@@ -26,7 +26,7 @@ class JobTable:
     `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
     `workload` and `tenant` index the names. What an interrupted job pays: work since its last checkpoint, one every `checkpoint_s` of
     progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
-    `data_bytes` have to be where the job runs.
+    `data_bytes` have to be where the job runs; it should be done at `deadline_s` (infinity where it has none).
     """
 
     arrival_s: Floats
@@ -41,6 +41,7 @@ class JobTable:
     restart_s: Floats
     save_s: Floats
     data_bytes: Floats
+    deadline_s: Floats
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
 
@@ -61,6 +62,7 @@ class JobTable:
         restart_s: float | Floats = 0.0,
         save_s: float | Floats = 0.0,
         data_bytes: float | Floats = 0.0,
+        deadline_s: float | Floats = np.inf,
         workload: str = "jobs",
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
@@ -78,6 +80,7 @@ class JobTable:
             restart_s=np.broadcast_to(np.asarray(restart_s, np.float64), count)[order],
             save_s=np.broadcast_to(np.asarray(save_s, np.float64), count)[order],
             data_bytes=np.broadcast_to(np.asarray(data_bytes, np.float64), count)[order],
+            deadline_s=np.broadcast_to(np.asarray(deadline_s, np.float64), count)[order],
             workload=np.zeros(count, np.int32),
             tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
             estimate_s=(nothing if estimate_s is None else np.asarray(estimate_s, np.float64)[order]),

@@ -17,6 +17,7 @@ from sim.engine.leases import Leases
 from sim.engine.ordering import ORDERINGS
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
 from sim.engine.records import Records
+from sim.scenario.units import HOUR
 
 if TYPE_CHECKING:
     from sim.engine.transfers import Transfers
@@ -32,7 +33,7 @@ class PoolPlan:
     `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
     broker may know, by which contracts say they come. `changes` are what else befalls its nodes: each starts a process on the pool, which
     then is a `VolatilePool`. An elastic pool `grows_to` so many nodes; `expiring` ones leave for good. `metered` nodes are paid by the
-    second while they are up, without leases.
+    second while they are up, without leases. `usd_per_gpu_hour` is what an hour more of use costs: nothing where it is paid anyway.
     """
 
     provider: str
@@ -49,6 +50,7 @@ class PoolPlan:
     grows_to: int = 0
     expiring: int = 0
     metered: bool = False
+    usd_per_gpu_hour: float = 0.0
     changes: tuple[Callable[[Any, Any], Change], ...] = ()
 
     @property
@@ -194,6 +196,19 @@ class Pool:
     def can_run(self, job: int) -> bool:
         """Whether this pool could ever run the job."""
         return bool(self._gpus[job] <= self.plan.most_gpus and self._duration[job] != float("inf"))
+
+    def run_s(self, job: int) -> float:
+        """Seconds that the job would run here."""
+        return float(self._duration[job])
+
+    def transfer_s(self, job: int) -> float:
+        """Seconds that the job's data would take to get here."""
+        return 0.0 if self.transfers is None else self.transfers.seconds(job, self.index)
+
+    def expected_usd(self, job: int) -> float:
+        """What running the job here would cost more than not running it: GPUs that are not paid anyway, and moving its data."""
+        moving = 0.0 if self.transfers is None else self.transfers.usd(job, self.index)
+        return float(self._gpus[job] * self._duration[job] * self.plan.usd_per_gpu_hour / HOUR + moving)
 
     def expected_wait(self, job: int) -> float:
         """Seconds the job would wait here, as a broker can know it: for GPUs, or for its data where they take longer."""

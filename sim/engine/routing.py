@@ -1,14 +1,63 @@
-"""Which pool a job goes to. A routing is a small class; it sees pools only through `Pool.can_run` and `Pool.expected_wait`."""
+"""Which pool a job goes to. A routing is a small class in `sim.engine.routings`, found by the name used in ``policy.routing.policy``.
 
+It sees pools only through what a broker can know of them: `Pool.can_run`, `expected_wait`, `run_s`, `expected_usd` and `transfer_s`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
+from sim.demand.table import JobTable
+from sim.engine.clock import Clock
 from sim.engine.pool import Pool
+from sim.engine.routings.at_random import AtRandom
+from sim.engine.routings.cheapest import CheapestInTime
+from sim.engine.routings.cost_of_delay import LowestCostOfDelay
+from sim.engine.routings.data_home import DataHome
+from sim.engine.routings.earliest_start import EarliestStart
+from sim.engine.routings.prefer import PreferThenOverflow
+from sim.engine.routings.round_robin import RoundRobin
 
 
 class Routing(Protocol):
     def choose(self, job: int) -> Pool:
         """The pool that takes this job; every job has at least one that can."""
         ...
+
+
+@dataclass(frozen=True)
+class RoutingTerms:
+    """What a scenario says of routing, as plain values.
+
+    `preferred` lists pools by index, first choice first (all of them, as given, where it is empty). A job is preferred no longer where its
+    expected wait is over `overflow_s`. `delay_usd_per_gpu_hour` is by workload (all 0 where empty); `rng` is for routing by chance.
+    """
+
+    policy: str = "prefer"
+    preferred: tuple[int, ...] = ()
+    overflow_s: float = 0.0
+    delay_usd_per_gpu_hour: tuple[float, ...] = ()
+    rng: np.random.Generator | None = None
+
+
+@dataclass(frozen=True)
+class Market:
+    """The pools that a routing chooses from, in order of preference, and the jobs that come."""
+
+    pools: Sequence[Pool]
+    jobs: JobTable
+    clock: Clock
+    terms: RoutingTerms
+
+    @property
+    def delay_usd_per_gpu_hour(self) -> Sequence[float]:
+        return self.terms.delay_usd_per_gpu_hour or (0.0,) * len(self.jobs.workloads)
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return self.terms.rng or np.random.default_rng(0)
 
 
 class OnePool:
@@ -21,21 +70,20 @@ class OnePool:
         return self._pool
 
 
-class PreferThenOverflow:
-    """The first preferred pool whose expected wait is short enough; where none is, the one with the shortest."""
+ROUTINGS: dict[str, Callable[[Market], Routing]] = {
+    "prefer": lambda market: PreferThenOverflow(market.pools, market.terms.overflow_s),
+    "cheapest": lambda market: CheapestInTime(market.pools, market.jobs, market.clock),
+    "earliest-start": lambda market: EarliestStart(market.pools),
+    "cost-of-delay": lambda market: LowestCostOfDelay(market.pools, market.jobs, market.delay_usd_per_gpu_hour),
+    "data-home": lambda market: DataHome(market.pools),
+    "random": lambda market: AtRandom(market.pools, len(market.jobs), market.rng),
+    "round-robin": lambda market: RoundRobin(market.pools),
+}
 
-    def __init__(self, preferred: list[Pool], longest_wait_s: float) -> None:
-        self._preferred = preferred
-        self._longest = longest_wait_s
 
-    def choose(self, job: int) -> Pool:
-        best, shortest = self._preferred[0], float("inf")
-        for pool in self._preferred:
-            if not pool.can_run(job):
-                continue
-            wait = pool.expected_wait(job)
-            if wait <= self._longest:
-                return pool
-            if wait < shortest:
-                best, shortest = pool, wait
-        return best
+def routing_of(terms: RoutingTerms, pools: Sequence[Pool], jobs: JobTable, clock: Clock) -> Routing:
+    """The routing of that name."""
+    if len(pools) == 1:
+        return OnePool(pools[0])
+    preferred = [pools[index] for index in terms.preferred] or list(pools)
+    return ROUTINGS[terms.policy](Market(preferred, jobs, clock, terms))

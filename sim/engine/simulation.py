@@ -14,13 +14,13 @@ from sim.engine.links import Links
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.records import Records
 from sim.engine.remaining import Remaining
-from sim.engine.routing import OnePool, PreferThenOverflow, Routing
+from sim.engine.routing import RoutingTerms, routing_of
 from sim.engine.transfers import Transfers
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.admission import AdmissionPolicy
 
-ACCEPT_ALL = AdmissionPolicy()
+ACCEPT_ALL, PREFER = AdmissionPolicy(), RoutingTerms()
 
 
 class _Arrivals(simpy.Event):
@@ -66,16 +66,14 @@ def simulate(
     plans: Sequence[PoolPlan],
     *,
     order: str = "fifo",
-    preferred: Sequence[int] = (),
-    overflow_s: float = 0.0,
+    routing: RoutingTerms = PREFER,
     admission: AdmissionPolicy = ACCEPT_ALL,
     links: Links | None = None,
 ) -> Records:
     """Run every job of the table to its end, those that `admission` turns away aside.
 
-    `order` names the queue ordering; `preferred` lists pools by index, first choice first (all of them, as given, where it is empty), and a
-    job goes on to the next while the expected wait is over `overflow_s`. `links` are those over which data with a home move. Every job must
-    fit some pool (`unplaceable` tells).
+    `order` names the queue ordering; `links` are those over which data with a home move. Every job must fit some pool
+    (`sim.engine.supply.refuse_unplaceable`).
     """
     clock, records = Clock(), Records.empty(len(jobs))
     remaining = Remaining(jobs) if any(plan.changes for plan in plans) else None
@@ -90,11 +88,10 @@ def simulate(
         records.note_capacity(index, 0.0, pool.placement.capacity)
         for after_s, nodes in pool.plan.deliveries:
             clock.process(_deliveries(clock, pool, after_s, nodes))
-    in_order = [pools[index] for index in preferred] or pools
-    routing: Routing = OnePool(pools[0]) if len(pools) == 1 else PreferThenOverflow(in_order, overflow_s)
     transfers = Transfers(links, table, records, clock) if links is not None else None
-    dispatch = Dispatch(routing, None if admission == ACCEPT_ALL else Admission(admission, pools, table, records), transfers)
-    plain = len(pools) == 1 and dispatch.admission is None and transfers is None
+    gate = None if admission == ACCEPT_ALL else Admission(admission, pools, table, records)
+    dispatch = Dispatch(routing_of(routing, pools, table, clock), gate, transfers)
+    plain = len(pools) == 1 and gate is None and transfers is None
     arrivals = _Arrivals(table, pools[0].submit if plain else dispatch.send, clock)
     watch = Watch(lambda: not arrivals.over or (transfers is not None and bool(transfers.under_way)), pools)
     for pool in pools:

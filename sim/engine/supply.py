@@ -12,6 +12,7 @@ from sim.engine.expiries import expiry
 from sim.engine.failures import POOL_OUTAGE, PROVIDER_INCIDENT, Downtime, merged, node_failures, outages, rack_outages
 from sim.engine.outages import breakdowns
 from sim.engine.pool import Change, PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.errors import InputError
@@ -59,6 +60,7 @@ def _plan(seller: Provider, provider: str, name: str, pool: Pool, node_type: int
         promised=tuple(promised),
         grows_to=pool.elastic.max if pool.elastic else 0,
         expiring=sum(one.nodes for one in pool.expiries),
+        usd_per_gpu_hour=pool.offer.on_demand if isinstance(pool.offer, OnDemandOffer) else 0.0,
         metered=isinstance(pool.offer, OnDemandOffer) and pool.elastic is not None,
         changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
     )
@@ -93,6 +95,18 @@ def _downtimes(seller: Provider, provider: str, name: str, pool: Pool, seed: int
         yield outages(pool.outages, POOL_OUTAGE, seed, replication, "provider", provider, name)
     if seller.incidents is not None:  # of the provider's own stream, so that all its pools have them at once
         yield outages(seller.incidents, PROVIDER_INCIDENT, seed, replication, "provider", provider)
+
+
+def routing_terms(scenario: Scenario, replication: int) -> RoutingTerms:
+    """What the scenario says of routing."""
+    words = scenario.policy.routing
+    return RoutingTerms(
+        policy=words.policy,
+        preferred=tuple(preferred_pools(scenario)),
+        overflow_s=words.overflow_when.expected_wait,
+        delay_usd_per_gpu_hour=tuple(work.cost_of_delay for work in scenario.workloads.values()),
+        rng=stream(scenario.seed, replication, "routing"),
+    )
 
 
 def preferred_pools(scenario: Scenario) -> list[int]:

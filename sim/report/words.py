@@ -33,6 +33,8 @@ TITLES = {
     "transfers.gb": "data moved",
     "cost.egress_usd": "cost of moving data",
     "admission.rejected": "jobs turned away",
+    "deadlines.met": "deadlines met",
+    "delay.usd": "what waits cost (not billed)",
     "promises.kept": "promised starts kept",
 }
 
@@ -92,7 +94,7 @@ def value(figure: str, number: float | None) -> str:
         return usd(number)
     if figure == "transfers.gb":
         return size(number * 1e9)
-    if last[-1] in ("goodput", "utilisation", "effective_time") or figure.endswith("promises.kept"):
+    if last[-1] in ("goodput", "utilisation", "effective_time") or figure.endswith(("promises.kept", "deadlines.met")):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
 

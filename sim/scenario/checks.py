@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sim.scenario.admission_rules import broken_admission_rules
 from sim.scenario.data_rules import broken_data_rules
 from sim.scenario.errors import Broken
-from sim.scenario.nearest import nearest
+from sim.scenario.routing_rules import broken_routing_rules
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply_rules import broken_supply_rules
 from sim.scenario.workloads import TraceWorkload
@@ -13,7 +13,7 @@ from sim.scenario.workloads import TraceWorkload
 
 def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _horizon(scenario)
-    yield from _preferences(scenario)
+    yield from broken_routing_rules(scenario)
     yield from _capacity(scenario)
     yield from broken_supply_rules(scenario)
     yield from broken_admission_rules(scenario)
@@ -29,14 +29,6 @@ def _horizon(scenario: Scenario) -> Iterator[Broken]:
         )
     if scenario.horizon is not None and scenario.warmup >= scenario.horizon:
         yield ("warmup",), "is not shorter than the horizon; nothing would be left to measure"
-
-
-def _preferences(scenario: Scenario) -> Iterator[Broken]:
-    known = [*scenario.providers, *(f"{provider}.{pool}" for provider, pool in scenario.pools())]
-    for index, name in enumerate(scenario.policy.routing.prefer):
-        if name not in known:
-            path = ("policy", "routing", "prefer", index)
-            yield path, f"found {name!r}, which is no provider or provider.pool; {nearest(name, known)}"
 
 
 def _capacity(scenario: Scenario) -> Iterator[Broken]:

@@ -8,6 +8,8 @@ from sim.scenario.admission import AdmissionPolicy
 from sim.scenario.model import Word
 from sim.scenario.units import Duration
 
+RoutingName = Literal["prefer", "cheapest", "earliest-start", "cost-of-delay", "data-home", "random", "round-robin"]
+
 
 class QueuePolicy(Word):
     """Order of each pool's queue; strict: a job that does not fit yet is not overtaken by a later one."""
@@ -22,8 +24,14 @@ class OverflowWhen(Word):
 
 
 class RoutingPolicy(Word):
-    """Providers (or ``provider.pool``) in order of preference; the next is tried when one's expected wait is too long."""
+    """How a job's pool is chosen, of those that could run it.
 
+    `prefer` (the default): the first provider (or ``provider.pool``) of that list whose expected wait is not too long. `cheapest`: the
+    least cost that meets the workload's `deadline`. `earliest-start`. `cost-of-delay`: the least sum of cost and of what delay is worth.
+    `data-home`: where the job's data are. `random` and `round-robin`: baselines that look at nothing. Cost is what is not paid anyway.
+    """
+
+    policy: RoutingName = "prefer"
     prefer: tuple[str, ...] = Field(default=(), strict=False)
     overflow_when: OverflowWhen = OverflowWhen()
 

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from sim.scenario.data import Data
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
 from sim.scenario.model import Name, Path, Word
-from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Rate, Whole
+from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Price, Rate, Whole
 
 Precision = Literal["fp32", "bf16", "int8-mixed"]
 MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
@@ -43,11 +43,15 @@ RESTART_S = 5 * MINUTE
 
 
 class _Workload(Word):
+    """`deadline` counts from a job's arrival; `cost_of_delay` is what each hour until it is done costs, for each GPU it asks for."""
+
     priority: Annotated[int, Whole(-1000, "a priority (higher goes first)")] = 0
     tenant: Name | None = None
     target: Target | None = None
     restart: Duration = RESTART_S
     data: Data | None = None
+    deadline: PositiveDuration | None = None
+    cost_of_delay: Price = 0.0
 
 
 class MergeWorkload(_Workload):

@@ -10,11 +10,12 @@ from sim.demand.jobs import draw_jobs
 from sim.demand.table import Floats
 from sim.engine.links import links
 from sim.engine.simulation import simulate
-from sim.engine.supply import pool_plans, preferred_pools, refuse_unplaceable
+from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
 from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
 from sim.results.ledger import ledger
 from sim.results.tables import billing_table, jobs_table, timeline_table
+from sim.results.timeliness import timeliness_figures
 from sim.results.usage import timeline
 from sim.scenario.errors import InputError
 from sim.study.preparation import Preparation, located
@@ -47,13 +48,12 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     except InputError as error:
         raise located(preparation.document, error) from None
     table, horizon = demand.table, demand.horizon_s
-    routing, ways = scenario.policy.routing, links(scenario)
+    routing, ways = routing_terms(scenario, number), links(scenario)
     records = simulate(
         table,
         plans,
         order=scenario.policy.queue.order,
-        preferred=preferred_pools(scenario),
-        overflow_s=routing.overflow_when.expected_wait,
+        routing=routing,
         admission=scenario.policy.admission,
         links=ways,
     )
@@ -71,7 +71,8 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     return Replication(
         number=number,
         horizon_s=horizon,
-        figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon),
+        figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon)
+        | timeliness_figures(table, records, routing.delay_usd_per_gpu_hour, scenario.warmup),
         wait_quantiles=curves,
         timeline=timeline_table(timeline(table, records, horizon, len(plans)), plans, number),
         billing=billing_table(lines, number),

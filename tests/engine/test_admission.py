@@ -10,6 +10,7 @@ from scipy import stats
 
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.admissions import admission_figures
 from sim.scenario.admission import AdmissionPolicy
@@ -81,7 +82,7 @@ def test_each_job_either_runs_once_or_is_counted_as_turned_away(
 def test_a_job_refused_by_one_pool_is_taken_by_another(pool: MakePool) -> None:
     """One running and none may wait: the second job goes to the second pool though the first is preferred; the third nowhere."""
     jobs = JobTable.build(np.array([0.0, 1.0, 2.0]), np.ones(3, np.int32), np.full(3, 10.0))
-    records = simulate(jobs, [pool(1), pool(1)], overflow_s=1e9, admission=limited(0))
+    records = simulate(jobs, [pool(1), pool(1)], routing=RoutingTerms(overflow_s=1e9), admission=limited(0))
     assert records.pool.tolist() == [0, 1, -1]
 
 

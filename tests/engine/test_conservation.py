@@ -10,6 +10,7 @@ from sim.demand.table import JobTable
 from sim.engine.placement import PackedNodes, SpreadGpus
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 
 jobs_strategy = st.lists(
@@ -51,7 +52,7 @@ def test_every_job_runs_once_and_gpus_are_never_double_booked(
 ) -> None:
     """Conservation over pools that are held, delivered late, and asked for on demand."""
     jobs, supply = table(rows), plans(pool, placement)
-    records = simulate(jobs, supply, order=order, overflow_s=overflow)
+    records = simulate(jobs, supply, order=order, routing=RoutingTerms(overflow_s=overflow))
     assert (records.start_s >= jobs.arrival_s).all()
     np.testing.assert_allclose(records.end_s - records.start_s, jobs.duration_s[0], rtol=0, atol=1e-9)
     assert set(records.pool.tolist()) <= {0, 1, 2}
@@ -118,7 +119,7 @@ def test_on_demand_nodes_are_paid_from_the_answer_until_they_have_idled(pool: Ca
 def test_overflow_goes_to_the_second_pool_only_when_the_first_is_too_slow(pool: Callable[..., PoolPlan]) -> None:
     """Preference holds while the expected wait is under the threshold."""
     jobs = JobTable.build(np.array([0.0, 1.0, 2.0]), np.ones(3, np.int32), np.array([100.0, 10.0, 10.0]))
-    eager = simulate(jobs, [pool(1), pool(1)], overflow_s=0.0)
-    patient = simulate(jobs, [pool(1), pool(1)], overflow_s=1e6)
+    eager = simulate(jobs, [pool(1), pool(1)], routing=RoutingTerms(overflow_s=0.0))
+    patient = simulate(jobs, [pool(1), pool(1)], routing=RoutingTerms(overflow_s=1e6))
     assert eager.pool.tolist() == [0, 1, 1]
     assert patient.pool.tolist() == [0, 0, 0]

@@ -10,6 +10,7 @@ from sim.demand.table import JobTable
 from sim.engine.expiries import expiry
 from sim.engine.links import Links
 from sim.engine.pool import PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from tests.engine.test_conservation import most_used
 from tests.engine.test_volatile_pool import DOWN, ROW, assert_conserved, failing, table
@@ -26,7 +27,7 @@ def between(pools: int, seconds: float, usd: float = 0.0, home: tuple[int, ...] 
 def test_a_job_away_from_its_data_starts_when_they_have_come(pool: MakePool) -> None:
     """Home is busy for 100 s and the data take 5 s to an idle pool: the second job runs there from 6 s on, the first at home at once."""
     jobs = JobTable.build(np.array([0.0, 1.0]), np.ones(2, np.int32), np.full(2, 100.0), data_bytes=10.0)
-    records = simulate(jobs, [pool(1), pool(1)], overflow_s=20.0, links=between(2, 0.5))
+    records = simulate(jobs, [pool(1), pool(1)], routing=RoutingTerms(overflow_s=20.0), links=between(2, 0.5))
     assert records.pool.tolist() == [0, 1]
     assert records.start_s.tolist() == [0.0, 6.0]
     assert [(one.job, one.source, one.target, one.start_s, one.end_s) for one in records.transfers] == [(1, 0, 1, 1.0, 6.0)]
@@ -43,7 +44,7 @@ def test_a_broker_counts_the_time_that_data_take(pool: MakePool) -> None:
 def test_data_on_the_way_are_work_that_a_broker_sees(pool: MakePool) -> None:
     """Three jobs at once, home full: the second is on its way to the remote GPU, so the third waits at home, where it is sooner."""
     jobs = JobTable.build(np.zeros(3), np.ones(3, np.int32), np.array([50.0, 100.0, 10.0]), data_bytes=1.0)
-    records = simulate(jobs, [pool(1), pool(1)], overflow_s=10.0, links=between(2, 10.0))
+    records = simulate(jobs, [pool(1), pool(1)], routing=RoutingTerms(overflow_s=10.0), links=between(2, 10.0))
     assert records.pool.tolist() == [0, 1, 0]
 
 
@@ -53,7 +54,7 @@ def test_a_job_whose_data_came_keeps_its_place_by_arrival(pool: MakePool) -> Non
     jobs = JobTable.build(np.array([0.0, 1.0, 5.0]), np.ones(3, np.int32), np.full(3, 20.0), data_bytes=np.array([0.0, 8.0, 0.0]))
     jobs = JobTable(**{**jobs.__dict__, "workload": work, "workloads": ("away", "here")})
     ways = Links(((1,), (0,)), 1 - np.eye(2), np.zeros((2, 2)))
-    records = simulate(jobs, [pool(1), pool(0, 1, deliveries=((1e6, 1),))], overflow_s=1e9, links=ways)
+    records = simulate(jobs, [pool(1), pool(0, 1, deliveries=((1e6, 1),))], routing=RoutingTerms(overflow_s=1e9), links=ways)
     assert records.start_s.tolist() == [0.0, 20.0, 40.0]
 
 
@@ -61,7 +62,7 @@ def test_gpus_are_paid_only_while_the_job_runs(pool: MakePool) -> None:
     """On demand, the lease begins when the data have come, not when the job was sent."""
     jobs = JobTable.build(np.array([0.0, 1.0]), np.ones(2, np.int32), np.full(2, 100.0), data_bytes=10.0)
     cold = pool(1, keep_warm_s=0.0, draw_delay=lambda: 0.0, mean_delay_s=0.0)
-    records = simulate(jobs, [pool(1), cold], overflow_s=50.0, links=between(2, 3.0))
+    records = simulate(jobs, [pool(1), cold], routing=RoutingTerms(overflow_s=50.0), links=between(2, 3.0))
     assert [span.tolist() for span in records.leases[1]] == [[31.0], [131.0]]
 
 
@@ -87,7 +88,7 @@ def test_moves_lose_no_job_and_no_job_starts_before_its_data(
     jobs = table(rows, checkpoint_s=3.0, restart_s=1.0, data_bytes=1.0)
     held = pool(4, 8, changes=(failing(downs), lambda site, _: expiry(site, expires, 2, "interrupt")), expiring=2)
     other = pool(4, 8)
-    records = simulate(jobs, [held, other], order=order, overflow_s=5.0, links=between(2, seconds, home=home))
+    records = simulate(jobs, [held, other], order=order, routing=RoutingTerms(overflow_s=5.0), links=between(2, seconds, home=home))
     assert_conserved(jobs, records, [32, 32])
     at = dict.fromkeys(range(len(jobs)), -1)
     for one in records.transfers:
