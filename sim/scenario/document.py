@@ -45,7 +45,7 @@ class Document:
 
     def override(self, dotted: str, value: Any, *, place: str = SET) -> Self:
         """A copy with the key at ``a.b.c`` replaced, whose errors then point at `place`. None removes the key."""
-        key = _split(dotted)
+        key = split_key(dotted)
         data = copy.deepcopy(self.data)
         holder: Any = data
         for depth, part in enumerate(key[:-1]):
@@ -71,7 +71,8 @@ class Document:
         return hashlib.sha256(json.dumps(self.data, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _split(dotted: str) -> Key:
+def split_key(dotted: str) -> Key:
+    """``a.b.0`` as its parts; whole numbers are places in lists."""
     parts = dotted.split(".")
     if not all(parts):
         raise InputError.of(f"found {dotted!r}; write the key as in providers.challenger.pools.h100.nodes", where=SET)
@@ -85,6 +86,15 @@ def parse_set(argument: str) -> tuple[str, Any]:
         raise InputError.of(f"found {argument!r}; write KEY=VALUE, as in --set horizon='30 d'", where=SET)
     node = _compose(text, SET)
     return key.strip(), None if node is None else _build(node, SET, (), {})
+
+
+def parse_choices(argument: str) -> tuple[str, list[Any]]:
+    """``KEY=V1,V2,…`` of the command line: the values, each read as YAML; a comma inside brackets or quotes parts nothing."""
+    key, equals, text = argument.partition("=")
+    if not equals or not key.strip() or not text.strip():
+        raise InputError.of(f"found {argument!r}; write KEY=V1,V2,… or KEY=0..96, as in --set horizon='30 d','60 d'", where=SET)
+    node = _compose(f"[{text}]", SET)
+    return key.strip(), [] if node is None else _build(node, SET, (), {})
 
 
 def read_document(path: FilePath, *, shipped: dict[str, FilePath] | None = None) -> Document:

@@ -1,6 +1,5 @@
 """From a path, a shipped name or a `Document` to a validated `Scenario`; every error at once, each with its line."""
 
-from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 from sim.scenario.checks import broken_rules
 from sim.scenario.document import Document, Key, read_document
 from sim.scenario.errors import InputError, Problem
+from sim.scenario.keys import FREE, broken_study_keys, known_keys
 from sim.scenario.nearest import nearest
 from sim.scenario.scenario import Scenario
 
@@ -39,7 +39,10 @@ def open_document(scenario: str) -> Document:
 def validate(document: Document) -> Scenario:
     """The scenario a document says; InputError with every problem, in the order of the file."""
     scenario = read_words(TypeAdapter(Scenario), document)
-    broken = [Problem(message, document.place(key), _dotted(key)) for key, message in broken_rules(scenario)]
+    broken = [
+        Problem(message, document.place(key), _dotted(key))
+        for key, message in [*broken_rules(scenario), *broken_study_keys(scenario, document.data)]
+    ]
     if broken:
         raise InputError(broken)
     return scenario
@@ -67,7 +70,8 @@ def _problem(document: Document, item: ErrorDetails) -> Problem:
     place = document.place(key)
     kind, found = item["type"], item["input"]
     if kind == "extra_forbidden":
-        return Problem(f"is not a key here; {nearest(str(key[-1]), _known(document.data, key[:-1]))}", place, _dotted(key))
+        known = [name for name in known_keys(document.data, key[:-1]) if name != FREE]
+        return Problem(f"is not a key here; {nearest(str(key[-1]), known)}", place, _dotted(key))
     if kind == "missing":
         return Problem(f"is missing: add '{key[-1]}: …'", place, _dotted(key))
     messages = {
@@ -109,49 +113,6 @@ def _written(loc: tuple[str | int, ...]) -> Key:
 
 def _dotted(key: Key) -> str:
     return ".".join(map(str, key))
-
-
-def _step(holder: Any, part: str | int) -> Any:
-    if isinstance(holder, dict):
-        return holder.get(part)
-    return holder[part] if isinstance(holder, list) and isinstance(part, int) else None
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return Scenario.model_json_schema(by_alias=True)
-
-
-def _known(data: Any, key: Key) -> list[str]:
-    """Keys allowed in the mapping at `key`, read off the JSON Schema with the unions decided by what is written."""
-    definitions = _schema()["$defs"]
-
-    def members(node: dict[str, Any], written: Any) -> list[dict[str, Any]]:
-        if "$ref" in node:
-            return members(definitions[node["$ref"].rsplit("/", 1)[1]] | {k: v for k, v in node.items() if k != "$ref"}, written)
-        options = node.get("anyOf") or node.get("oneOf")
-        if not options:
-            return [node]
-        found = [member for option in options for member in members(option, written)]
-        if isinstance(written, dict):
-            of_kind = [one for one in found if one.get("properties", {}).get("kind", {}).get("const") == written.get("kind", 0)]
-            required = [one for one in found if one.get("required") and set(one["required"]) <= set(written)]
-            return of_kind or required or found
-        return found
-
-    nodes, written = members(_schema(), data), data
-    for part in key:
-        written = _step(written, part)
-        steps = []
-        for node in nodes:
-            patterns = node.get("patternProperties", {}).values()
-            step = (
-                node.get("properties", {}).get(part) or next(iter(patterns), None) or node.get("additionalProperties") or node.get("items")
-            )
-            if isinstance(step, dict):
-                steps.extend(members(step, written))
-        nodes = steps
-    return [name for node in nodes for name in node.get("properties", {})]
 
 
 def resolved_yaml(document: Document) -> str:

@@ -1,20 +1,15 @@
 """The whole scenario: what is expected, what can be had, how it is shared, and what is asked."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from sim.scenario.model import Name, Path, PlanName, Word
+from sim.scenario.model import Name, Path, Word
 from sim.scenario.policy import Policy
 from sim.scenario.providers import Pool, Provider
+from sim.scenario.study import Study
 from sim.scenario.units import Duration, PositiveDuration, Whole
 from sim.scenario.workloads import Workload
-
-
-class Study(Word):
-    """Plans to compare: each a name and the keys it overrides in this scenario."""
-
-    compare: dict[PlanName, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Scenario(Word):
