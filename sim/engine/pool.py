@@ -84,6 +84,8 @@ class Pool:
         self._ids = clock._eid
         self.index = index
         self.transfers: Transfers | None = None
+        self.idles: Callable[[Pool], None] | None = None
+        """Told when nothing is left to start here and GPUs may be free."""
         self._records = records
         self._gpus, self._duration = cells(jobs.gpus), cells(jobs.duration_s[plan.node_type])
         self._start, self._end, self._pool = cells(records.start_s), cells(records.end_s), cells(records.pool)
@@ -141,7 +143,7 @@ class Pool:
         self._busy_until -= gpus * self._end[job]
         if self._leases is not None:
             self._leases.idle(event.place, self.clock._now)
-        if self._queue:
+        if self._queue or self.idles is not None:
             self.serve()
 
     def serve(self) -> None:
@@ -156,6 +158,20 @@ class Pool:
             queue.pop()
             self._waiting_gpu_s -= gpus * self._duration[job]
             self._begin(job, gpus, place)
+        if self.idles is not None:
+            self.idles(self)
+
+    def has_room(self, job: int) -> bool:
+        """Whether the job would be given GPUs at once, beside those whose data are on the way."""
+        return not self._queue and self.placement.fits(self._gpus[job] + self._expected_gpus)
+
+    def first_waiting(self) -> int:
+        return self._queue.head()
+
+    def withdraw_first(self) -> None:
+        """Take the first in line out of the queue; `serve` follows, for the next may fit."""
+        job = self._queue.pop()
+        self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
 
     def expect(self, job: int) -> None:
         """Count a job that was sent here and whose data are on the way; `take_in` follows."""
@@ -223,11 +239,18 @@ class Pool:
         now, gpus, placement = self.clock._now, self._gpus[job], self.placement
         if gpus > placement.capacity:
             return self._until_capacity(now) + self._waiting_gpu_s / self.plan.most_gpus
-        if not self._queue and placement.fits(gpus + self._expected_gpus):
+        if self.has_room(job):
             cold = self._leases is not None and self._leases.expects_delay(now)
             return self.plan.mean_delay_s if cold else 0.0
         left = self._busy_until / self._busy - now if self._busy else 0.0
         return float((self._waiting_gpu_s + gpus * left) / placement.capacity)
+
+    def expected_wait_of_first(self) -> float:
+        """Seconds that the first in line will still wait, as a broker can know it."""
+        now, gpus, capacity = self.clock._now, self._gpus[self._queue.head()], self.placement.capacity
+        if gpus > capacity:
+            return self._until_capacity(now)
+        return float(gpus * (self._busy_until / self._busy - now) / capacity) if self._busy else 0.0
 
     def _until_capacity(self, now: float) -> float:
         """Until the next promised delivery; one that is late by some time is expected to take as long again."""

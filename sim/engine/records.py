@@ -33,6 +33,15 @@ class Transfer(NamedTuple):
     size_bytes: float
 
 
+class Migrated(NamedTuple):
+    """A waiting job that was moved from one pool's queue to another pool."""
+
+    job: int
+    source: int
+    target: int
+    time_s: float
+
+
 @dataclass
 class Records:
     """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
@@ -50,6 +59,7 @@ class Records:
     down: list[tuple[int, float, int]] = field(default_factory=list)
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
+    migrations: list[Migrated] = field(default_factory=list)
     promised_s: Floats | None = None
 
     @classmethod

@@ -31,8 +31,9 @@ class Routing(Protocol):
 class RoutingTerms:
     """What a scenario says of routing, as plain values.
 
-    `preferred` lists pools by index, first choice first (all of them, as given, where it is empty). A job is preferred no longer where its
-    expected wait is over `overflow_s`. `delay_usd_per_gpu_hour` is by workload (all 0 where empty); `rng` is for routing by chance.
+    `preferred` lists pools by index, first choice first (all of them, as given, where it is empty). A pool is preferred no longer where
+    the expected wait is over `overflow_s`. With `migrate`, waiting jobs follow capacity (`sim.engine.migration`).
+    `delay_usd_per_gpu_hour` is by workload (all 0 where empty); `rng` is for routing by chance.
     """
 
     policy: str = "prefer"
@@ -40,6 +41,7 @@ class RoutingTerms:
     overflow_s: float = 0.0
     delay_usd_per_gpu_hour: tuple[float, ...] = ()
     rng: np.random.Generator | None = None
+    migrate: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sim.engine.admission import Admission
 from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.dispatch import Dispatch
 from sim.engine.links import Links
+from sim.engine.migration import Migration
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.records import Records
 from sim.engine.remaining import Remaining
@@ -92,7 +93,13 @@ def simulate(
     gate = None if admission == ACCEPT_ALL else Admission(admission, pools, table, records)
     dispatch = Dispatch(routing_of(routing, pools, table, clock), gate, transfers)
     plain = len(pools) == 1 and gate is None and transfers is None
-    arrivals = _Arrivals(table, pools[0].submit if plain else dispatch.send, clock)
+    send = pools[0].submit if plain else dispatch.send
+    if routing.migrate and not plain:
+        migration = Migration(pools, dispatch, records)
+        for pool in pools:
+            pool.idles = migration.offer
+        send = migration.send
+    arrivals = _Arrivals(table, send, clock)
     watch = Watch(lambda: not arrivals.over or (transfers is not None and bool(transfers.under_way)), pools)
     for pool in pools:
         pool.transfers = transfers

@@ -106,6 +106,7 @@ def routing_terms(scenario: Scenario, replication: int) -> RoutingTerms:
         overflow_s=words.overflow_when.expected_wait,
         delay_usd_per_gpu_hour=tuple(work.cost_of_delay for work in scenario.workloads.values()),
         rng=stream(scenario.seed, replication, "routing"),
+        migrate=words.migrate,
     )
 
 

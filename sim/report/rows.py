@@ -14,7 +14,8 @@ HEADLINES = (
     "backlog.end_gpu_hours",
 )  # fmt: skip
 WHERE_ANY = (
-    "transfers.gb", "cost.egress_usd", "admission.rejected", "promises.kept", "deadlines.met", "delay.usd", "cost.committed_beyond_usd",
+    "migrations", "transfers.gb", "cost.egress_usd",
+    "admission.rejected", "promises.kept", "deadlines.met", "delay.usd", "cost.committed_beyond_usd",
 )  # fmt: skip
 PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
 

@@ -32,6 +32,7 @@ TITLES = {
     "transfers": "moves of data",
     "transfers.gb": "data moved",
     "cost.egress_usd": "cost of moving data",
+    "migrations": "waiting jobs moved",
     "admission.rejected": "jobs turned away",
     "deadlines.met": "deadlines met",
     "delay.usd": "what waits cost (not billed)",

@@ -54,6 +54,7 @@ def replication_figures(
         "utilisation": _ratio(float(used.sum()), float(had.sum())),
         "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
         "backlog.end_jobs": float(late.sum()),
+        "migrations": float(len(records.migrations)),
         "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),
     }
     for index, name in enumerate(jobs.workloads):

@@ -29,11 +29,14 @@ class RoutingPolicy(Word):
     `prefer` (the default): the first provider (or ``provider.pool``) of that list whose expected wait is not too long. `cheapest`: the
     least cost that meets the workload's `deadline`. `earliest-start`. `cost-of-delay`: the least sum of cost and of what delay is worth.
     `data-home`: where the job's data are. `random` and `round-robin`: baselines that look at nothing. Cost is what is not paid anyway.
+
+    With `migrate`, a pool that idles takes jobs that wait elsewhere, where the policy would now send them to it and they start sooner.
     """
 
     policy: RoutingName = "prefer"
     prefer: tuple[str, ...] = Field(default=(), strict=False)
     overflow_when: OverflowWhen = OverflowWhen()
+    migrate: bool = False
 
 
 class Policy(Word):

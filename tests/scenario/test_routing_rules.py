@@ -18,6 +18,7 @@ from sim.study.replication import replicate
         ({"policy": "cost-of-delay"}, "no workload says what delay costs; add 'cost-of-delay: 5 USD/GPU/h'"),
         ({"policy": "data-home"}, "no workload's data have a home; add 'data: {home: first}'"),
         ({"policy": "random", "overflow-when": {"expected-wait": "1 h"}}, "found beside 'policy: random', which does not read it"),
+        ({"policy": "random", "migrate": True}, "which never finds a better pool"),
         ({"prefer": ["frist"]}, r"did you mean 'first'\?"),
     ],
 )
