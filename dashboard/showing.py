@@ -21,6 +21,7 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
+from sim.report.warmup_lines import warmup_warnings
 from sim.results.run_folder import REPORT, SCENARIO, STUDY, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
@@ -76,7 +77,7 @@ def show_folder(folder: Path, *, key: str) -> None:
 
 def show_comparison(comparison: Comparison) -> None:
     """Plans side by side: cost against wait, figures with intervals, differences, and each plan's verdict."""
-    _mark_extrapolated(*comparison.plans.values())
+    _mark_doubts(*comparison.plans.values())
     _show_chart(cost_against_wait(comparison.plans))
     show_rows(_transposed(plan_rows(comparison)))
     show_rows(difference_rows(comparison))
@@ -97,9 +98,12 @@ def show_basis(summary: Summary) -> None:
     st.markdown("\n".join(f"- {plain(line)}" for line in basis_lines(summary)))
 
 
-def _mark_extrapolated(*summaries: Summary) -> None:
+def _mark_doubts(*summaries: Summary) -> None:
     if any(summary.extrapolated for summary in summaries):
         st.warning("Extrapolated: some costs rest on a datasheet, not on measurements.")
+    for summary in summaries:
+        for line in warmup_warnings(summary):
+            st.warning(plain(line if len(summaries) == 1 else f"{summary.plan}: {line}"))
 
 
 def _show_run(folder: Path) -> None:
@@ -120,7 +124,7 @@ def _show_heading(summary: Summary, folder: Path) -> None:
 def _show_results(folder: Path) -> None:
     summary = read_summary(folder)
     timeline, billing = read_table(folder, "timeline"), read_table(folder, "billing")
-    _mark_extrapolated(summary)
+    _mark_doubts(summary)
     _show_headlines(headline_rows(summary))
     show_rows(target_rows(summary))
     show_rows(workload_rows(summary))

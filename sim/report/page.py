@@ -17,6 +17,7 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
+from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -41,14 +42,15 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
         cost_by_provider(tables["billing"]),
     )
     rows = (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary))
-    return _page(summary, [*map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
+    return _page(summary, [*_warnings(summary), *map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
 
 
 def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
     """The report of a comparison: plans side by side, then each plan's workloads, pools and waits."""
     first = comparison.plans[comparison.base]
     verdicts = "".join(f"<li>{escape(sentence)}</li>" for sentence in comparison.verdicts.values())
-    parts = [f"<h2>Verdict</h2><ul>{verdicts}</ul>"] if verdicts else []
+    parts = [line for plan, summary in comparison.plans.items() for line in _warnings(summary, of=f"{plan}: ")]
+    parts += [f"<h2>Verdict</h2><ul>{verdicts}</ul>"] if verdicts else []
     parts += [_table(plan_rows(comparison)), _table(difference_rows(comparison)), svg(cost_against_wait(comparison.plans))]
     for plan, summary in comparison.plans.items():
         parts += [f"<h2>Plan: {escape(plan)}</h2>", *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary)))]
@@ -69,6 +71,10 @@ def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{heading}</title><style>{_STYLE}</style></head><body>\n'
         f'<h1>{heading}</h1><p class="under">{under}</p>{mark}\n{body}\n<h2>What this rests on</h2><ul>{basis}</ul>\n</body></html>\n'
     )
+
+
+def _warnings(summary: Summary, *, of: str = "") -> list[str]:
+    return [f'<p class="mark">{escape(of + line)}</p>' for line in warmup_warnings(summary)]
 
 
 def _table(rows: Rows) -> str:

@@ -25,6 +25,7 @@ from sim.report.rows import (
     workload_rows,
 )
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
+from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
@@ -41,6 +42,7 @@ def console() -> Console:
 
 def print_summary(out: Console, summary: Summary) -> None:
     _print_head(out, summary)
+    _print_warnings(out, summary)
     for rows in (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary)):
         _print_rows(out, rows)
     _print_basis(out, summary)
@@ -49,6 +51,8 @@ def print_summary(out: Console, summary: Summary) -> None:
 def print_comparison(out: Console, comparison: Comparison) -> None:
     first = comparison.plans[comparison.base]
     _print_head(out, first, question=comparison.question)
+    for plan, summary in comparison.plans.items():
+        _print_warnings(out, summary, of=f"{plan}: ")
     _print_rows(out, plan_rows(comparison), across=len(comparison.plans) + 1)
     _print_rows(out, difference_rows(comparison))
     if comparison.verdicts:
@@ -70,6 +74,11 @@ def _print_head(out: Console, summary: Summary, *, question: str = "") -> None:
         f"{summary.scenario}: {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not measured, "
         f"{replications}, seed {summary.seed}\n"
     )
+
+
+def _print_warnings(out: Console, summary: Summary, *, of: str = "") -> None:
+    for line in warmup_warnings(summary):
+        out.print(f"[bold red]{of}{line}[/bold red]\n", soft_wrap=True)
 
 
 def _print_basis(out: Console, summary: Summary) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sim.cost.validation import Validated
 from sim.results.statistics import Estimate, estimate
+from sim.results.warmup import WarmupCheck
 from sim.scenario.scenario import Scenario
 
 
@@ -67,6 +68,7 @@ class Summary(_Part):
     figures: dict[str, Estimate]
     verdicts: tuple[Verdict, ...]
     wait_curves: dict[str, WaitCurve]
+    warmup_checks: tuple[WarmupCheck, ...]
     unusable: dict[str, dict[str, int]]
     notes: tuple[str, ...]
 

@@ -16,6 +16,7 @@ import sim
 from sim.cost.durations import families
 from sim.results.run_folder import write_run
 from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts
+from sim.results.warmup import check_warmup
 from sim.scenario.document import Document
 from sim.scenario.loading import resolved_yaml
 from sim.scenario.workloads import TraceWorkload
@@ -99,6 +100,7 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         figures=figures,
         verdicts=verdicts(scenario, figures),
         wait_curves=curves,
+        warmup_checks=check_warmup(scenario, pd.concat([one.timeline for one in done], ignore_index=True), first.horizon_s),
         unusable=dict(first.unusable),
         notes=first.notes,
     )
