@@ -9,7 +9,7 @@ from sim.report.rows import Rows
 from sim.results.summary import Summary
 from sim.scenario.document import Document
 from sim.scenario.loading import open_document, shipped_scenarios, validate
-from sim.scenario.providers import OFFER_KEYS
+from sim.scenario.offers import OFFER_KEYS
 from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import Precision
 from sim.study.comparison import compare

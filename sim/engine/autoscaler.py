@@ -14,6 +14,7 @@ SCALE_DOWN = "scale-down"
 def autoscale(pool: VolatilePool, watch: Watch, elastic: Elastic, draw_delay: Callable[[], float]) -> Change:
     """Look every `elastic.every` seconds for as long as there is work."""
     clock, spare = pool.clock, SpareNodes(elastic.idle)
+    pool.number_up_to(elastic.max)
     asked, asked_at, looks = [0], float("-inf"), 0
     while True:
         yield clock.until(looks * elastic.every)
@@ -21,12 +22,12 @@ def autoscale(pool: VolatilePool, watch: Watch, elastic: Elastic, draw_delay: Ca
             return
         looks, now = looks + 1, clock.now
         coming = pool.held + asked[0]
-        more = min(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.max) - coming
+        more = min(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.max - pool.out_of_reach) - coming
         if more > 0 and now - asked_at >= elastic.cool_down:
             asked[0], asked_at = asked[0] + more, now
             answer = now + draw_delay()
             pool.back_s = now + pool.plan.mean_delay_s
-            clock.process(_arrive(pool, more, answer, asked))
+            clock.process(_arrive(pool, more, elastic.max, answer, asked))
         free = pool.nodes.whole_nodes_free()
         surplus = min(spare.note(now, len(free)), pool.held - elastic.min)
         if surplus > 0 and more <= 0:
@@ -39,7 +40,8 @@ def _load(pool: VolatilePool, nodes: int) -> Load:
     return Load(nodes, pool.plan.gpus_per_node, pool.busy_gpus, pool.waiting_gpu_s, wait, gpus)
 
 
-def _arrive(pool: VolatilePool, nodes: int, at_s: float, asked: list[int]) -> Change:
+def _arrive(pool: VolatilePool, nodes: int, most: int, at_s: float, asked: list[int]) -> Change:
+    """Nodes come with the provider's answer; fewer where it has taken some in the meantime."""
     yield pool.clock.until(at_s)
     asked[0] -= nodes
-    pool.come(nodes)
+    pool.come(min(nodes, most - pool.out_of_reach - pool.held))

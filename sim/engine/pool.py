@@ -33,7 +33,8 @@ class PoolPlan:
     `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
     broker may know, by which contracts say they come. `changes` are what else befalls its nodes: each starts a process on the pool, which
     then is a `VolatilePool`. An elastic pool `grows_to` so many nodes; `expiring` ones leave for good. `metered` nodes are paid by the
-    second while they are up, without leases. `usd_per_gpu_hour` is what an hour more of use costs: nothing where it is paid anyway.
+    second while they are up, without leases; each lease or span is paid for at least `minimum_s`. `usd_per_gpu_hour` is what an hour more
+    of use costs on average: nothing where it is paid anyway.
     """
 
     provider: str
@@ -50,6 +51,7 @@ class PoolPlan:
     grows_to: int = 0
     expiring: int = 0
     metered: bool = False
+    minimum_s: float = 0.0
     usd_per_gpu_hour: float = 0.0
     changes: tuple[Callable[[Any, Any], Change], ...] = ()
 

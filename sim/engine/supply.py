@@ -5,33 +5,43 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from sim.demand.sampling import draw
+from sim.demand.spot_trace import open_spot_trace
+from sim.demand.step_path import step_path
 from sim.demand.streams import stream
 from sim.demand.table import JobTable
+from sim.engine.absences import Absence, drawn_absences, mean_absence_s, recorded_absences
 from sim.engine.autoscaler import autoscale
+from sim.engine.blocks import windows
 from sim.engine.expiries import expiry
 from sim.engine.failures import POOL_OUTAGE, PROVIDER_INCIDENT, Downtime, merged, node_failures, outages, rack_outages
 from sim.engine.outages import breakdowns
 from sim.engine.pool import Change, PoolPlan
+from sim.engine.reclaims import reclaims
 from sim.engine.routing import RoutingTerms
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.errors import InputError
-from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, Provider
+from sim.scenario.offers import BlockOffer, OnDemandOffer, ReservedOffer, SpotOffer
+from sim.scenario.providers import Pool, Provider
+from sim.scenario.reclaim import Reclaim
 from sim.scenario.scenario import Scenario
+from sim.scenario.units import YEAR
 
 
 def pool_plans(scenario: Scenario, node_types: Sequence[int], replication: int) -> list[PoolPlan]:
     """The plans of one replication, in the order of `scenario.pools()`; `node_types` gives each pool's row of the durations."""
     return [
-        _plan(scenario.providers[provider], provider, name, pool, node_type, scenario.seed, replication)
+        _plan(scenario.providers[provider], provider, name, pool, node_type, scenario.horizon, scenario.seed, replication)
         for ((provider, name), pool), node_type in zip(scenario.pools().items(), node_types, strict=True)
     ]
 
 
-def _plan(seller: Provider, provider: str, name: str, pool: Pool, node_type: int, seed: int, replication: int) -> PoolPlan:
+def _plan(
+    seller: Provider, provider: str, name: str, pool: Pool, node_type: int, horizon: float | None, seed: int, replication: int
+) -> PoolPlan:
     answers = stream(seed, replication, "provider", provider, name, "provisioning")
     leads = stream(seed, replication, "provider", provider, name, "deliveries")
-    leases = isinstance(pool.offer, OnDemandOffer) and pool.elastic is None
+    offer = pool.offer
 
     def answer() -> float:
         return float(draw(pool.provisioning, 1, answers)[0])
@@ -39,7 +49,10 @@ def _plan(seller: Provider, provider: str, name: str, pool: Pool, node_type: int
     deliveries = [(float(draw(delivery.after, 1, leads)[0]), delivery.nodes) for delivery in pool.deliveries]
     promised = [delivery.after.mean for delivery in pool.deliveries]
     nodes = pool.nodes
-    if not isinstance(pool.offer, OnDemandOffer) and not isinstance(pool.offer, OwnedOffer):
+    if isinstance(offer, BlockOffer):
+        promised = [window.start for window in offer.windows]
+        deliveries, nodes = [(promised[0], nodes)], 0
+    elif isinstance(offer, ReservedOffer):
         # A commitment's nodes are asked for when they are due, and come when the provider has answered.
         deliveries = [(after + answer(), count) for after, count in deliveries]
         if nodes and pool.provisioning.mean > 0:
@@ -53,15 +66,16 @@ def _plan(seller: Provider, provider: str, name: str, pool: Pool, node_type: int
         nodes=nodes,
         gpus_per_node=pool.gpus_per_node,
         placement=pool.placement,
-        keep_warm_s=pool.offer.keep_warm if isinstance(pool.offer, OnDemandOffer) and leases else None,
+        keep_warm_s=offer.keep_warm if isinstance(offer, OnDemandOffer | SpotOffer) and pool.elastic is None else None,
         draw_delay=answer,
-        mean_delay_s=pool.provisioning.mean if isinstance(pool.offer, OnDemandOffer) else 0.0,
+        mean_delay_s=pool.provisioning.mean if pool.leased else 0.0,
         deliveries=tuple(deliveries),
         promised=tuple(promised),
         grows_to=pool.elastic.max if pool.elastic else 0,
-        expiring=sum(one.nodes for one in pool.expiries),
-        usd_per_gpu_hour=pool.offer.on_demand if isinstance(pool.offer, OnDemandOffer) else 0.0,
-        metered=isinstance(pool.offer, OnDemandOffer) and pool.elastic is not None,
+        expiring=pool.nodes if isinstance(offer, BlockOffer) else sum(one.nodes for one in pool.expiries),
+        metered=pool.leased and pool.elastic is not None,
+        minimum_s=offer.minimum if isinstance(offer, OnDemandOffer | SpotOffer) else 0.0,
+        usd_per_gpu_hour=step_path(offer.price(pool.gpus_per_node)).mean(0.0, horizon or YEAR) if pool.leased else 0.0,
         changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
     )
 
@@ -77,9 +91,30 @@ def _changes(
     for one in pool.expiries:
         after = float(draw(one.after, 1, dates)[0])
         yield lambda site, _, after=after, one=one: expiry(site, after, one.nodes, one.at_expiry)  # type: ignore[misc]
-    elastic = pool.elastic
-    if elastic is not None:
+    offer, elastic = pool.offer, pool.elastic
+    if elastic is not None:  # before the reclaims, which take nodes by number
         yield lambda site, watch: autoscale(site, watch, elastic, answer)
+    if isinstance(offer, BlockOffer):
+        spans = [(one.start, one.end) for one in offer.windows]
+        yield lambda site, _: windows(site, pool.nodes, spans)
+    if isinstance(offer, SpotOffer):
+        absences, expected = _absences(offer.reclaim, provider, name, pool.most_nodes, seed, replication)
+        for node, of_node in enumerate(absences):
+            yield lambda site, watch, node=node, of_node=of_node: reclaims(site, watch, node, of_node, expected)  # type: ignore[misc]
+
+
+def _absences(reclaim: Reclaim, provider: str, name: str, nodes: int, seed: int, replication: int) -> tuple[list[Iterator[Absence]], float]:
+    """The absences of each node, and how long one is expected to last; InputError where a recorded zone cannot be read."""
+
+    def source(*what: str) -> np.random.Generator:
+        return stream(seed, replication, "provider", provider, name, "reclaim", *what)
+
+    if reclaim.trace is not None:
+        trace = open_spot_trace(reclaim.trace, reclaim.zone)
+        return recorded_absences(trace, nodes, reclaim.notice, source()), mean_absence_s(trace, nodes)
+    assert reclaim.mtbf is not None
+    away = reclaim.time_away
+    return [drawn_absences(reclaim.mtbf, reclaim.notice, away, source(str(node))) for node in range(nodes)], away.mean
 
 
 def _downtimes(seller: Provider, provider: str, name: str, pool: Pool, seed: int, replication: int) -> Iterator[Iterator[Downtime]]:

@@ -14,6 +14,8 @@ from sim.engine.pool import Completion, Pool, PoolPlan
 from sim.engine.records import Attempt, Records
 from sim.engine.remaining import Remaining
 
+RECLAIM = "reclaim"
+
 
 def _nodes(place: Place) -> Iterable[int]:
     return place if isinstance(place, list) else () if place is None else (place,)
@@ -36,6 +38,7 @@ class VolatilePool(Pool):
         self._holds: list[int] = []
         self._broken = 0
         self._away: set[int] = set()
+        self._taken: set[int] = set()
         self._leaving: dict[int, str] = {}
         self._gone_gpus = 0
         self._up_since: dict[int, float] = {}
@@ -161,11 +164,14 @@ class VolatilePool(Pool):
         self.serve()
 
     def come(self, count: int) -> None:
-        """Take back `count` nodes that left; new ones where fewer did."""
-        again = sorted(self._away)[:count]
+        """Take back `count` nodes that left and can be had; new ones where fewer did."""
+        again = sorted(self._away - self._taken)[:count]
         self.nodes.add_nodes(count - len(again))
         self._know_new_nodes()
-        for node in again:
+        self._come_again(again)
+
+    def _come_again(self, nodes: Sequence[int]) -> None:
+        for node in nodes:
             self._away.discard(node)
             if self._holds[node]:
                 self._count_broken(1)
@@ -173,6 +179,35 @@ class VolatilePool(Pool):
                 self._open(node)
         self._note_held()
         self.serve()
+
+    # Spot nodes
+
+    @property
+    def out_of_reach(self) -> int:
+        """Nodes that are not here and cannot be had: the provider has taken them."""
+        return len(self._taken & self._away)
+
+    def number_up_to(self, count: int) -> None:
+        """Number nodes that may be asked for later, so that the provider may take those that are not here too."""
+        fresh = range(self.known, count)
+        self.nodes.add_nodes(len(fresh))
+        self._know_new_nodes()
+        for node in fresh:
+            self.nodes.close(node)
+            self._away.add(node)
+            del self._up_since[node]
+
+    def announce(self, node: int) -> None:
+        """Hear that the provider will take the node: it takes no new gang and goes back as soon as none is on it."""
+        self._taken.add(node)
+        if node not in self._away and node not in self._leaving:
+            self.leave([node], RECLAIM)
+
+    def give_back(self, node: int) -> None:
+        """A node can be had again; it comes at once, unless the pool asks for its nodes itself."""
+        self._taken.discard(node)
+        if not self.plan.grows_to:
+            self._come_again([node])
 
     def deliver(self, nodes: int) -> None:
         """Add new nodes now and let the queue have them."""

@@ -21,6 +21,8 @@ TITLES = {
     "cost.billed_usd": "billed in the horizon",
     "cost.committed_beyond_usd": "committed beyond the horizon",
     "cost.unused_usd": "paid and unused",
+    "commitment.utilisation": "commitments used",
+    "commitment.break_even_utilisation": "commitments pay from a use of",
     "cost.usd_per_useful_gpu_hour": "per useful GPU-hour",
     "goodput": "goodput (useful of paid)",
     "utilisation": "utilisation (used of had)",
@@ -95,7 +97,9 @@ def value(figure: str, number: float | None) -> str:
         return usd(number)
     if figure == "transfers.gb":
         return size(number * 1e9)
-    if last[-1] in ("goodput", "utilisation", "effective_time") or figure.endswith(("promises.kept", "deadlines.met")):
+    if last[-1] in ("goodput", "utilisation", "break_even_utilisation", "effective_time") or figure.endswith(
+        ("promises.kept", "deadlines.met")
+    ):
         return f"{number:.1%}"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
 

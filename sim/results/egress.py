@@ -35,21 +35,22 @@ def egress_lines(
                 provider=plan.provider,
                 pool=plan.name,
                 region=pools[index].region,
-                gpu=pools[index].gpu,
+                sku="egress",
                 offer="egress",
                 workload=jobs.workloads[work],
                 from_s=low,
                 to_s=high,
-                gpu_hours=0.0,
+                quantity=moved,
+                unit="GB",
+                list_usd=cost,
+                contracted_usd=cost,
                 effective_usd=cost,
                 billed_usd=cost,
-                list_usd_per_unit=cost / moved,
-                moved_gb=moved,
             )
 
 
 def transfer_figures(records: Records, lines: Sequence[Line], horizon_s: float) -> dict[str, float]:
     """``transfers`` (moves begun within the horizon), ``transfers.gb`` and ``cost.egress_usd``."""
     begun = [one.size_bytes / GB for one in records.transfers if one.start_s < horizon_s]
-    paid = sum(line.effective_usd for line in lines if line.moved_gb)
+    paid = sum(line.effective_usd for line in lines if line.unit == "GB")
     return {"transfers": float(len(begun)), "transfers.gb": sum(begun), "cost.egress_usd": paid}

@@ -13,9 +13,11 @@ from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.results.admissions import admission_figures
+from sim.results.commitments import commitment_figures, committed_beyond_usd
 from sim.results.egress import transfer_figures
-from sim.results.ledger import UNUSED, Line, committed_beyond_usd, paid_gpu_hours
+from sim.results.ledger import UNUSED, Line
 from sim.results.losses import loss_figures
+from sim.results.paid import paid_spans
 from sim.results.usage import capacity_gpu_s, used_gpu_s
 from sim.results.waits import wait_figures
 from sim.scenario.providers import Pool
@@ -35,8 +37,7 @@ def replication_figures(
     figures = wait_figures(jobs, records, warmup_s)
     figures |= admission_figures(jobs, records, warmup_s) | transfer_figures(records, lines, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
-    numbered = list(zip(range(len(pools)), pools, plans, strict=True))
-    paid = np.array([paid_gpu_hours(index, pool, plan, records, 0.0, horizon_s) for index, pool, plan in numbered])
+    paid = np.array([paid_spans(index, plan, records).integral(0.0, horizon_s) for index, plan in enumerate(plans)]) / HOUR
     had = np.array([capacity_gpu_s(records, index, 0.0, horizon_s) for index in range(len(plans))]) / HOUR
     cost = sum(line.effective_usd for line in lines)
     late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
@@ -67,6 +68,11 @@ def replication_figures(
         figures[f"{prefix}gpu_hours_paid"] = float(paid[index])
         figures[f"{prefix}utilisation"] = _ratio(float(used[index].sum()), float(had[index]))
         figures[f"{prefix}cost_usd"] = sum(line.effective_usd for line in lines if (line.provider, line.pool) == (plan.provider, plan.name))
+    names = [f"{plan.provider}.{plan.name}" for plan in plans]
+    capacity_usd = [
+        sum(line.effective_usd for line in lines if line.unit == "GPU-Hours" and f"{line.provider}.{line.pool}" == name) for name in names
+    ]
+    figures |= commitment_figures(pools, names, used.sum(axis=1).tolist(), had.tolist(), capacity_usd, horizon_s)
     for provider in dict.fromkeys(plan.provider for plan in plans):
         figures[f"provider.{provider}.cost_usd"] = sum(line.effective_usd for line in lines if line.provider == provider)
     return figures

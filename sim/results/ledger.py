@@ -9,62 +9,74 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
+from sim.demand.step_path import ONE, StepPath
 from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
-from sim.results.usage import capacity_gpu_s, overlap_s, used_gpu_s
-from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, ReservedOffer
+from sim.results.commitments import COMMITTED, upfront_payments
+from sim.results.paid import paid_spans
+from sim.results.tariff import Tariff, tariff
+from sim.results.usage import Runs, runs
+from sim.scenario.providers import Pool
 from sim.scenario.units import HOUR, MONTH
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 UNUSED = "(unused)"
 
+Unit = Literal["GPU-Hours", "GB", "kWh"]
+CATEGORIES: dict[Unit, str] = {"GPU-Hours": "Compute", "GB": "Networking", "kWh": "Other"}
+
 
 @dataclass(frozen=True)
 class Line:
-    """One charge. `gpu_hours` are those paid; a purchase (an upfront payment) has none, nor has a move of data (`moved_gb`).
+    """One charge for a `quantity` of a `unit`; a purchase (an upfront payment) has a quantity of 0.
 
-    `list_usd_per_unit` is the list price of a GPU-hour, or of a GB moved.
+    `list_usd` is before, `contracted_usd` after discounts; both, like `effective_usd`, are spread over the hours that they buy.
     """
 
     provider: str
     pool: str
     region: str
-    gpu: str
+    sku: str
     offer: str
     workload: str
     from_s: float
     to_s: float
-    gpu_hours: float
+    quantity: float
+    list_usd: float
+    contracted_usd: float
     effective_usd: float
     billed_usd: float
-    list_usd_per_unit: float
+    unit: Unit = "GPU-Hours"
     purchase: bool = False
-    moved_gb: float = 0.0
+
+    @property
+    def gpu_hours(self) -> float:
+        return self.quantity if self.unit == "GPU-Hours" else 0.0
 
     def focus(self) -> dict[str, object]:
         """The line under FOCUS column names."""
-        committed = self.offer == "reserved"
-        quantity, unit = (self.moved_gb, "GB") if self.moved_gb else (self.gpu_hours, "GPU-Hours")
+        committed = self.offer in COMMITTED
         return {
             "ProviderName": self.provider,
             "RegionId": self.region,
             "ResourceId": f"{self.provider}.{self.pool}",
-            "SkuId": "egress" if self.moved_gb else self.gpu,
-            "ServiceCategory": "Networking" if self.moved_gb else "Compute",
+            "SkuId": self.sku,
+            "ServiceCategory": CATEGORIES[self.unit],
             "ChargeCategory": "Purchase" if self.purchase else "Usage",
             "ChargeFrequency": "One-Time" if self.purchase else "Usage-Based",
             "ChargePeriodStart": EPOCH + timedelta(seconds=self.from_s),
             "ChargePeriodEnd": EPOCH + timedelta(seconds=self.to_s),
-            "PricingCategory": "Committed" if committed else "Standard",
+            "PricingCategory": "Committed" if committed else "Dynamic" if self.offer == "spot" else "Standard",
             "CommitmentDiscountStatus": (None if self.purchase or not committed else "Unused" if self.workload == UNUSED else "Used"),
-            "ConsumedQuantity": quantity,
-            "ConsumedUnit": unit,
-            "ListCost": quantity * self.list_usd_per_unit,
-            "ContractedCost": quantity * self.list_usd_per_unit,
+            "ConsumedQuantity": self.quantity,
+            "ConsumedUnit": self.unit,
+            "ListCost": self.list_usd,
+            "ContractedCost": self.contracted_usd,
             "EffectiveCost": self.effective_usd,
             "BilledCost": self.billed_usd,
             "BillingCurrency": "USD",
@@ -74,15 +86,15 @@ class Line:
 
 
 def ledger(jobs: JobTable, records: Records, pools: Sequence[Pool], plans: Sequence[PoolPlan], horizon_s: float) -> list[Line]:
-    """Every charge of one replication over [0, horizon]."""
-    lines: list[Line] = []
+    """Every charge for capacity of one replication over [0, horizon]."""
+    run, lines = runs(jobs, records), list[Line]()
+    tariffs = [tariff(pool) for pool in pools]
     for low, high in billing_months(horizon_s):
-        used = used_gpu_s(jobs, records, low, high, len(plans)) / HOUR
         for index, (pool, plan) in enumerate(zip(pools, plans, strict=True)):
-            lines += _usage(index, pool, plan, jobs, records, used[index], low, high)
+            lines += _usage(index, pool, plan, tariffs[index], jobs, run, records, low, high)
     for index, (pool, plan) in enumerate(zip(pools, plans, strict=True)):
-        if isinstance(pool.offer, ReservedOffer) and pool.offer.upfront:
-            lines += _upfront(index, pool, pool.offer, plan, records, horizon_s)
+        for at, until, usd in upfront_payments(index, pool, records, horizon_s):
+            lines.append(_line(pool, plan, UNUSED, at, until, quantity=0.0, billed_usd=usd, purchase=True))
     return lines
 
 
@@ -91,61 +103,36 @@ def billing_months(horizon_s: float) -> Iterator[tuple[float, float]]:
     return pairwise([*np.arange(0.0, horizon_s, MONTH).tolist(), horizon_s])
 
 
-def paid_gpu_hours(index: int, pool: Pool, plan: PoolPlan, records: Records, from_s: float, to_s: float) -> float:
-    """GPU-hours paid for: every one held, or on demand those between the provider's answer and the return."""
-    if not isinstance(pool.offer, OnDemandOffer):
-        return capacity_gpu_s(records, index, from_s, to_s) / HOUR
-    nothing: Floats = np.empty(0)
-    leased_from, leased_to = records.leases.get(index, (nothing, nothing))
-    return float(overlap_s(leased_from, leased_to, from_s, to_s).sum()) * plan.gpus_per_node / HOUR
-
-
-def price_of(pool: Pool) -> tuple[str, float]:
-    """The offer's name and its USD per GPU-hour."""
-    offer = pool.offer
-    if isinstance(offer, OwnedOffer):
-        return "owned", offer.owned
-    if isinstance(offer, ReservedOffer):
-        return "reserved", offer.reserved
-    return "on-demand", offer.on_demand
+def by_workload(jobs: JobTable, run: Runs, pool: int, low_s: float, high_s: float, weight: StepPath = ONE) -> Floats:
+    """Of each workload's runs on a pool, Σ GPUs × ∫ weight dt inside [low, high]."""
+    here = run.pool == pool
+    inside = weight.between(np.clip(run.start_s[here], low_s, high_s), np.clip(run.end_s[here], low_s, high_s))
+    job = run.job[here]
+    return np.bincount(jobs.workload[job], inside * jobs.gpus[job], minlength=len(jobs.workloads)).astype(np.float64)
 
 
 def _usage(
-    index: int, pool: Pool, plan: PoolPlan, jobs: JobTable, records: Records, used_hours: Floats, low: float, high: float
+    index: int, pool: Pool, plan: PoolPlan, terms: Tariff, jobs: JobTable, run: Runs, records: Records, low: float, high: float
 ) -> Iterator[Line]:
-    offer, price = price_of(pool)
-    upfront = pool.offer.upfront if isinstance(pool.offer, ReservedOffer) else 0.0
-    paid = paid_gpu_hours(index, pool, plan, records, low, high)
-    hours = {name: float(used) for name, used in zip(jobs.workloads, used_hours, strict=True)}
-    hours[UNUSED] = max(paid - sum(hours.values()), 0.0)
-    for workload, gpu_hours in hours.items():
-        if gpu_hours > 0:
-            cost = gpu_hours * price
-            billed = cost * (1 - upfront)
-            yield Line(plan.provider, plan.name, pool.region, pool.gpu, offer, workload, low, high, gpu_hours, cost, billed, price)
+    paid = paid_spans(index, plan, records)
+    hours, usd = (by_workload(jobs, run, index, low, high, path) / HOUR for path in (ONE, terms.price))
+    shares = list(zip(jobs.workloads, hours.tolist(), usd.tolist(), strict=True))
+    left, rest = (paid.integral(low, high, path) / HOUR for path in (ONE, terms.price))
+    shares.append((UNUSED, max(left - float(hours.sum()), 0.0), max(rest - float(usd.sum()), 0.0)))
+    for workload, quantity, list_usd in shares:
+        if quantity > 0:
+            cost = list_usd * (1 - terms.discount)
+            yield _line(
+                pool, plan, workload, low, high,
+                quantity=quantity, list_usd=list_usd, contracted_usd=cost, effective_usd=cost, billed_usd=cost * (1 - terms.upfront),
+            )  # fmt: skip
 
 
-def _upfront(index: int, pool: Pool, offer: ReservedOffer, plan: PoolPlan, records: Records, horizon_s: float) -> Iterator[Line]:
-    """The upfront share of each commitment, due when its nodes come."""
-    before = 0
-    for which, time, gpus in records.capacity:
-        if which != index:
-            continue
-        if gpus > before and time < horizon_s:
-            due = (gpus - before) * offer.reserved * offer.upfront * offer.term / HOUR
-            price = offer.reserved
-            yield Line(plan.provider, plan.name, pool.region, pool.gpu, "reserved", UNUSED, time, time, 0.0, 0.0, due, price, purchase=True)
-        before = gpus
-
-
-def committed_beyond_usd(index: int, pool: Pool, records: Records, horizon_s: float) -> float:
-    """What a reserved pool's commitments still oblige to pay after the horizon, upfront payments aside."""
-    if not isinstance(pool.offer, ReservedOffer):
-        return 0.0
-    total, before = 0.0, 0
-    for which, time, gpus in records.capacity:
-        if which == index and time < horizon_s:
-            left = max(0.0, time + pool.offer.term - horizon_s)
-            total += (gpus - before) * left / HOUR * pool.offer.reserved * (1 - pool.offer.upfront)
-            before = gpus
-    return total
+def _line(
+    pool: Pool, plan: PoolPlan, workload: str, from_s: float, to_s: float, *, quantity: float, billed_usd: float, list_usd: float = 0.0,
+    contracted_usd: float = 0.0, effective_usd: float = 0.0, purchase: bool = False,
+) -> Line:  # fmt: skip
+    return Line(
+        plan.provider, plan.name, pool.region, pool.gpu, pool.offer.kind, workload, from_s, to_s,
+        quantity, list_usd, contracted_usd, effective_usd, billed_usd, purchase=purchase,
+    )  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
+from sim.results.paid import paid_spans
 from sim.results.usage import overlap_s, queued_from_s, runs
 from sim.scenario.units import HOUR
 
@@ -74,11 +75,9 @@ def _not_running(jobs: JobTable, records: Records, pool: int, plan: PoolPlan, ho
     here = run.pool == pool
     used = _Steps.spans(run.start_s[here], run.end_s[here], jobs.gpus[run.job[here]].astype(np.float64))
     queued = _Steps.spans(queued_from_s(jobs, records)[here], run.start_s[here], np.ones(int(here.sum())))
-    if pool in records.leases:
-        from_s, to_s = records.leases[pool]
-        paid, down = _Steps.spans(from_s, to_s, np.full(len(from_s), float(plan.gpus_per_node))), _Steps(np.empty(0), np.empty(0))
-    else:
-        paid, down = _Steps.levels(records.capacity, pool), _Steps.levels(records.down, pool)
+    spans = paid_spans(pool, plan, records)
+    paid = _Steps.spans(spans.from_s, spans.to_s, spans.gpus)
+    down = _Steps(np.empty(0), np.empty(0)) if pool in records.leases else _Steps.levels(records.down, pool)
     levels = (paid, used, down, queued)
     times = np.concatenate([steps.time_s for steps in levels])
     order = np.argsort(times, kind="stable")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from sim.scenario.errors import Broken
-from sim.scenario.providers import OnDemandOffer
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import format_duration
 
@@ -21,7 +20,7 @@ def broken_admission_rules(scenario: Scenario) -> Iterator[Broken]:
             (*path, "waiting-jobs"),
             "found 0, and every pool is elastic and grows only when jobs wait, so that none could ever start; allow 1 or more",
         )
-    if limits.expected_wait is not None and all(isinstance(pool.offer, OnDemandOffer) for pool in pools):
+    if limits.expected_wait is not None and all(pool.leased for pool in pools):
         fastest = min(pool.provisioning.mean for pool in pools)
         if fastest > limits.expected_wait:
             yield (

@@ -152,20 +152,23 @@ def _absolute(data: dict[str, Any], folder: FilePath) -> None:
     workloads = data.get("workloads")
     for work in workloads.values() if isinstance(workloads, dict) else ():
         fix(work, "path")
-    for pool in _pools(data):
-        offer = pool.get("offer")
-        fix(offer.get("reclaim") if isinstance(offer, dict) else None, "trace")
+    for part in (one.get(key) for one in [*_sellers(data), *_pools(data)] for key in ("offer", "power")):
+        for value in part.values() if isinstance(part, dict) else ():
+            fix(value, "trace")
     fix(data, "calibration")
     if isinstance(data.get("calibration"), dict):
         for gpu in data["calibration"]:
             fix(data["calibration"], gpu)
 
 
-def _pools(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every pool as written, whatever else in the file is wrong."""
+def _sellers(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every provider as written, whatever else in the file is wrong."""
     providers = data.get("providers")
-    sellers = [one for one in providers.values() if isinstance(one, dict)] if isinstance(providers, dict) else []
-    groups = [one["pools"] for one in sellers if isinstance(one.get("pools"), dict)]
+    return [one for one in providers.values() if isinstance(one, dict)] if isinstance(providers, dict) else []
+
+
+def _pools(data: dict[str, Any]) -> list[dict[str, Any]]:
+    groups = [one["pools"] for one in _sellers(data) if isinstance(one.get("pools"), dict)]
     return [pool for group in groups for pool in group.values() if isinstance(pool, dict)]
 
 

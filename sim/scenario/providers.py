@@ -1,57 +1,16 @@
-"""Capacity as it is sold: providers, their pools, the offer each pool is bought under, and deliveries."""
+"""Capacity as it is sold: providers, their pools, and deliveries. Each pool is bought under one offer (`sim.scenario.offers`)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from sim.scenario.data import ProviderNetwork
 from sim.scenario.distributions import Distribution, DurationDistribution
 from sim.scenario.elastic import Elastic, Expiry
 from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
-from sim.scenario.units import Bandwidth, Duration, Fraction, PositiveDuration, Price, Whole
-
-
-class OwnedOffer(Word):
-    """Your own nodes at their full hourly cost (depreciation, power, hands), paid whether used or not."""
-
-    owned: Price
-
-
-class ReservedOffer(Word):
-    """A commitment: every node is paid for the whole `term`, used or not; `upfront` of it on the first day."""
-
-    reserved: Price
-    term: PositiveDuration
-    upfront: Fraction = 0.0
-
-
-class OnDemandOffer(Word):
-    """Nodes asked for when needed and given back `keep_warm` after their last job; paid from the answer to the return."""
-
-    on_demand: Price
-    keep_warm: Duration = 600.0
-
-
-OFFER_KEYS = ("owned", "reserved", "on-demand")
-
-
-def _offer(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else {field.replace("_", "-") for field in getattr(value, "__dict__", {})}
-    found = [key for key in OFFER_KEYS if key in keys]
-    return f"offer:{found[0]}" if len(found) == 1 else None
-
-
-Offer = Annotated[
-    Annotated[OwnedOffer, Tag("offer:owned")]
-    | Annotated[ReservedOffer, Tag("offer:reserved")]
-    | Annotated[OnDemandOffer, Tag("offer:on-demand")],
-    Discriminator(
-        _offer,
-        custom_error_type="offer",
-        custom_error_message="an offer is exactly one of owned, reserved, on-demand with its price, as in {on-demand: 3.10 USD/GPU/h}",
-    ),
-]
+from sim.scenario.offers import Offer, OnDemandOffer, SpotOffer
+from sim.scenario.units import Bandwidth, Whole
 
 
 class Delivery(Word):
@@ -90,6 +49,11 @@ class Pool(Word):
     placement: Literal["pack", "spread"] = "pack"
     network: Network = Network()
     region: str = "-"
+
+    @property
+    def leased(self) -> bool:
+        """Whether its nodes are asked for when work needs them, and paid only then."""
+        return isinstance(self.offer, OnDemandOffer | SpotOffer)
 
     @property
     def most_nodes(self) -> int:

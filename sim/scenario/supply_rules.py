@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from sim.scenario.distributions import Distribution
 from sim.scenario.errors import Broken
 from sim.scenario.failures import Outages
-from sim.scenario.providers import OnDemandOffer, OwnedOffer, Pool, Provider, ReservedOffer
+from sim.scenario.offer_rules import beyond, broken_offer_rules
+from sim.scenario.providers import Pool, Provider
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import format_duration
 
@@ -19,6 +20,7 @@ def broken_supply_rules(scenario: Scenario) -> Iterator[Broken]:
         yield from _elastic(path, pool)
         yield from _expiries(path, pool)
         yield from _dates(path, pool, scenario.horizon)
+        yield from broken_offer_rules(path, pool, scenario.horizon)
     for seller, words in scenario.providers.items():
         if words.incidents is not None:
             yield from _outage_dates(("providers", seller, "incidents"), words.incidents, scenario.horizon)
@@ -29,7 +31,9 @@ def _spread(path: Path, pool: Pool, seller: Provider) -> Iterator[Broken]:
     if pool.placement != "spread":
         return
     reasons = {
-        "an on-demand offer, which leases whole nodes": isinstance(pool.offer, OnDemandOffer),
+        "an on-demand offer, which leases whole nodes": pool.offer.kind == "on-demand",
+        "a spot offer, whose nodes are taken back one by one": pool.offer.kind == "spot",
+        "a block, whose nodes come and go": pool.offer.kind == "block",
         "its provider's incidents": seller.incidents is not None,
     } | {word: bool(getattr(pool, word)) for word in ("failures", "racks", "outages", "expiries", "elastic")}
     for reason, holds in reasons.items():
@@ -48,13 +52,11 @@ def _elastic(path: Path, pool: Pool) -> Iterator[Broken]:
             (*path, "nodes"),
             f"found {pool.nodes} nodes at the start of an elastic pool of {elastic.min} to {elastic.max}; start between them",
         )
-    if isinstance(pool.offer, OwnedOffer | ReservedOffer):
+    if not pool.leased:
         yield (
             (*path, "elastic"),
             "found beside an offer that is paid whether nodes are used or not; an elastic pool is bought on-demand or spot",
         )
-    if isinstance(pool.offer, OnDemandOffer) and "keep_warm" in pool.offer.model_fields_set:
-        yield (*path, "offer", "keep-warm"), "found beside elastic, whose 'idle' says when nodes go back; leave keep-warm out"
     for other in ("deliveries", "expiries"):
         if getattr(pool, other):
             yield (*path, other), "found beside elastic; an elastic pool asks for its nodes and gives them back, so leave one out"
@@ -78,7 +80,7 @@ def _dates(path: Path, pool: Pool, horizon: float | None) -> Iterator[Broken]:
     for what in ("deliveries", "expiries"):
         for index, one in enumerate(getattr(pool, what)):
             if _never(one.after, horizon):
-                yield (*path, what, index, "after"), _beyond(one.after.centre, horizon)
+                yield (*path, what, index, "after"), beyond(one.after.centre, horizon or 0.0)
     if pool.outages is not None:
         yield from _outage_dates((*path, "outages"), pool.outages, horizon)
 
@@ -86,15 +88,9 @@ def _dates(path: Path, pool: Pool, horizon: float | None) -> Iterator[Broken]:
 def _outage_dates(path: Path, outages: Outages, horizon: float | None) -> Iterator[Broken]:
     for index, one in enumerate(outages.dates):
         if horizon is not None and one.at >= horizon:
-            yield (*path, "dates", index, "at"), _beyond(one.at, horizon)
+            yield (*path, "dates", index, "at"), beyond(one.at, horizon)
 
 
 def _never(after: Distribution, horizon: float | None) -> bool:
     """Whether a fixed date lies beyond the horizon; an uncertain one may."""
     return horizon is not None and after.shape == "constant" and after.centre >= horizon
-
-
-def _beyond(at: float, horizon: float | None) -> str:
-    return (
-        f"found {format_duration(at)}, which is not before the horizon ({format_duration(horizon or 0)}); an earlier date or none would do"
-    )

@@ -31,6 +31,10 @@ BANDWIDTH_UNITS = {f"{unit}/s": scale for unit, scale in BYTE_UNITS.items()} | {
 RATE_UNITS = {f"/{unit}": 1.0 / scale for unit, scale in TIME_UNITS.items() if unit not in ("ms", "months")}
 PRICE_UNITS = {"USD/GPU/h": 1.0, "USD/GPU/s": 3600.0, "USD/GPU/d": 1 / 24, "USD/GPU/month": 1 / 720}
 DATA_PRICE_UNITS = {"USD/GB": 1e-9, "USD/TB": 1e-12, "USD/GiB": 2.0**-30}
+ENERGY_PRICE_UNITS = {"USD/kWh": 1.0, "USD/MWh": 1e-3, "ct/kWh": 1e-2}
+CARBON_UNITS = {"kg/kWh": 1.0, "g/kWh": 1e-3, "t/MWh": 1.0}
+POWER_UNITS = {"W": 1.0, "kW": 1e3, "MW": 1e6}
+CAPEX_UNITS = {f"{money}/{of}": (scale, of) for of in ("node", "GPU") for money, scale in (("USD", 1.0), ("kUSD", 1e3))}
 GROWTH_UNITS = {"%/d": DAY, "%/w": WEEK, "%/month": MONTH, "%/y": YEAR}
 
 _QUANTITY = re.compile(r"^\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*$")
@@ -88,11 +92,11 @@ Bandwidth = Annotated[
     BeforeValidator(_quantity("a bandwidth", BANDWIDTH_UNITS, "450 GB/s", zero=False)),
     _schema("bytes per second", "450 GB/s"),
 ]
-Price = Annotated[
-    float,
-    BeforeValidator(_quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")),
-    _schema("USD per GPU-hour", "2.49 USD/GPU/h"),
-]
+parse_price = _quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")
+parse_energy_price = _quantity("a price of energy", ENERGY_PRICE_UNITS, "0.09 USD/kWh")
+parse_carbon = _quantity("a carbon intensity", CARBON_UNITS, "0.35 kg/kWh")
+Price = Annotated[float, BeforeValidator(parse_price), _schema("USD per GPU-hour", "2.49 USD/GPU/h")]
+Power = Annotated[float, BeforeValidator(_quantity("a power", POWER_UNITS, "700 W")), _schema("power, in watts inside", "700 W")]
 DataPrice = Annotated[
     float,
     BeforeValidator(_quantity("a price of data", DATA_PRICE_UNITS, "0.09 USD/GB")),

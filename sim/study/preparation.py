@@ -11,10 +11,13 @@ from sim.cost.devices import calibrations_for, validations_for
 from sim.cost.durations import CostTable, node_type
 from sim.cost.models import model_shape
 from sim.cost.validation import Validation
+from sim.demand.spot_trace import open_spot_trace
 from sim.demand.streams import stream
+from sim.results.tariff import tariff
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
+from sim.scenario.offers import SpotOffer
 from sim.scenario.providers import Pool
 from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import TraceWorkload
@@ -81,12 +84,30 @@ def _prepare(document: Document, scenario: Scenario) -> Preparation:
                 model_shape(work.model)
             except InputError as error:
                 problems += error.under(f"workloads.{name}.model").problems
+    problems += _unreadable_supply(scenario)
     if problems:
         raise InputError(problems)
     by_pool = [node_type(pool, calibrations.get(pool.gpu)) for pool in scenario.pools().values()]
     distinct = tuple(dict.fromkeys(by_pool))
     types = tuple(distinct.index(one) for one in by_pool)
     return Preparation(document, scenario, calibrations, distinct, types, validations_for(calibrations, scenario.calibration))
+
+
+def _unreadable_supply(scenario: Scenario) -> list[Problem]:
+    """Problems of the files that supply follows: recorded prices and spot zones. They are read once, here first."""
+    problems: list[Problem] = []
+    for (provider, name), pool in scenario.pools().items():
+        offer, key = pool.offer, f"providers.{provider}.pools.{name}.offer"
+        try:
+            tariff(pool)
+        except InputError as error:
+            problems += error.under(f"{key}.{offer.kind}").problems
+        if isinstance(offer, SpotOffer) and offer.reclaim.trace is not None:
+            try:
+                open_spot_trace(offer.reclaim.trace, offer.reclaim.zone)
+            except InputError as error:
+                problems += error.under(f"{key}.reclaim").problems
+    return problems
 
 
 def _gpu_key(scenario: Scenario, message: str) -> str:

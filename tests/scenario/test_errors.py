@@ -49,7 +49,7 @@ def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     found = problems(path)
     for line in GOLDEN.splitlines():
         assert line in found
-    assert any("an offer is exactly one of owned, reserved, on-demand" in line and line.startswith("F:12:") for line in found)
+    assert any("an offer is exactly one of owned, reserved, block, on-demand, spot" in line and line.startswith("F:12:") for line in found)
 
 
 @pytest.mark.parametrize(
