@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sim.engine.blocks import windows
 from sim.engine.pool import PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.paid import held_spans
 from sim.results.usage import runs
@@ -32,7 +33,7 @@ def test_blocks_hold_exactly_their_windows(
     starts = tuple(start for start, _ in spans)
     block = pool(0, 8, deliveries=((starts[0], 2),), promised=starts, expiring=2, changes=(lambda site, _: windows(site, 2, spans),))
     jobs = table(rows, checkpoint_s=checkpoint)
-    records = simulate(jobs, [block, pool(3, 8)], overflow_s=60.0)
+    records = simulate(jobs, [block, pool(3, 8)], routing=RoutingTerms(overflow_s=60.0))
     assert_conserved(jobs, records, [16, 24])
     held = held_spans(0, block, records)
     for low, high in spans:

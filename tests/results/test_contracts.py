@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sim.demand.table import JobTable
 from sim.engine.blocks import windows
 from sim.engine.pool import PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.commitments import commitment_figures, committed_beyond_usd
 from sim.results.figures import replication_figures
@@ -78,7 +79,7 @@ def test_lines_figures_and_contracts_are_the_same_money(
     pools[1] = pools[1].model_copy(update={"nodes": 3})
     arrival, gpus, days = (np.array(column) for column in zip(*rows, strict=True))
     jobs = JobTable.build(arrival * DAY, gpus.astype(np.int32), days * DAY, checkpoint_s=3600.0)
-    records = simulate(jobs, plans, overflow_s=1.0)
+    records = simulate(jobs, plans, routing=RoutingTerms(overflow_s=1.0))
     lines = ledger(jobs, records, pools, plans, HORIZON)
 
     def leases(index: int, least: float) -> float:
