@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.scenario.document import Document
@@ -20,9 +20,12 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
-def add_override_flags(parser: argparse.ArgumentParser) -> None:
-    """What changes a scenario for one command: ``--set``, ``--seed`` and ``--replications``."""
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="replace a key, as in horizon='30 d'")
+def add_override_flags(parser: argparse.ArgumentParser, *, varied: bool = False) -> None:
+    """What changes a scenario for one command: ``--set``, ``--seed`` and ``--replications``; `varied` says that a key takes many values."""
+    form, says = "KEY=VALUE", "replace a key, as in horizon='30 d'"
+    if varied:
+        form, says = "KEY=V1,V2,…", "vary a key, as in horizon='30 d','60 d' or providers.cloud.pools.h100.nodes=0..96"
+    parser.add_argument("--set", metavar=form, action="append", default=[], dest="sets", help=says)
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of every random stream")
     parser.add_argument("--replications", type=whole(1), metavar="N", help="independent repetitions, for the intervals")
 
@@ -47,3 +50,19 @@ def open_scenario(scenario: str, options: argparse.Namespace) -> "Document":
         key, value = parse_set(argument)
         document = document.override(key, value)
     return document
+
+
+def open_varied(scenario: str, options: argparse.Namespace) -> tuple["Document", dict[str, Any]]:
+    """The scenario, and the keys that ``--set`` gives several values or a range; a key with one value is replaced, as in every command."""
+    from sim.scenario.document import parse_choices
+    from sim.scenario.values import is_range
+
+    over: dict[str, Any] = {}
+    fixed = []
+    for argument in options.sets:
+        key, values = parse_choices(argument)
+        if len(values) > 1 or (values and is_range(values[0])):
+            over[key] = values[0] if len(values) == 1 else values
+        else:
+            fixed.append(argument)
+    return open_scenario(scenario, argparse.Namespace(**(vars(options) | {"sets": fixed}))), over

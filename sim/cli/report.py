@@ -13,14 +13,17 @@ def add(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from sim.report.saving import rewrite_report
-    from sim.report.terminal import console, print_comparison, print_summary, print_where
-    from sim.results.run_folder import STUDY, read_summary
+    from sim.report.terminal import console, print_comparison, print_summary, print_sweep, print_where
+    from sim.results.run_folder import STUDY, SWEEP, read_summary
     from sim.study.comparison import read_comparison
+    from sim.study.sweep import read_sweep
 
     page = rewrite_report(options.folder)
     out = console()
     if (options.folder / STUDY).is_file():
         print_comparison(out, read_comparison(options.folder))
+    elif (options.folder / SWEEP).is_file():
+        print_sweep(out, read_sweep(options.folder))
     else:
         print_summary(out, read_summary(options.folder))
     print_where(out, options.folder, page)

@@ -6,11 +6,15 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from sim.report.words import title
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR
+from sim.study.space import said, short_names
+from sim.study.sweep import COST, Sweep
 
 COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
 WAITING, CAPACITY = "#c53030", "#718096"
+ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _SHORTEST_H = 1 / 60
 """Waits under a minute are drawn at a minute: the axis is logarithmic."""
 
@@ -121,6 +125,36 @@ def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", wi
     )
     bars = base.mark_rule(strokeWidth=2).encode(y="low_h:Q", y2="high_h:Q")
     return _themed(bars + points, width, height, "Cost against p95 wait, with 95 % intervals")
+
+
+def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
+    """Cost across, the wait to keep low up: every plan a dot, the front a line with its intervals."""
+    names = short_names(sweep.keys)
+    rows = []
+    for plan, one in sweep.plans.items():
+        wait, cost = one.figures[sweep.target], one.figures[COST]
+        if wait.mean is None or cost.mean is None:
+            continue
+        scale = 1.0 if "slowdown" in sweep.target else HOUR
+        low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
+        values = ", ".join(f"{names[key]} = {said(value)}" for key, value in one.values.items())
+        rows.append(
+            {"plan": plan, "values": values, "cost": cost.mean, "wait": wait.mean / scale, "low": low / scale, "high": high / scale}
+            | {"which": ON_FRONT if one.front else BEATEN}
+        )
+    data = pd.DataFrame(rows, columns=["plan", "values", "cost", "wait", "low", "high", "which"])
+    unit = "" if "slowdown" in sweep.target else ", hours"
+    x = alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6))
+    y = alt.Y("wait:Q", title=f"{title(sweep.target)}{unit}")
+    colour = alt.Color(
+        "which:N", title=None, sort=[ON_FRONT, BEATEN], scale=alt.Scale(domain=[ON_FRONT, BEATEN], range=["#2b6cb0", "#cbd5e0"])
+    )
+    tooltip = ["plan", "values", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait:Q", format=".3g")]
+    points = alt.Chart(data).mark_point(size=70, filled=True, opacity=0.9).encode(x=x, y=y, color=colour, tooltip=tooltip)
+    best = alt.Chart(data[data["which"] == ON_FRONT])
+    line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0").encode(x=x, y=y)
+    bars = best.mark_rule(strokeWidth=2, color="#2b6cb0").encode(x=x, y="low:Q", y2="high:Q")
+    return _themed(line + bars + points, width, height, f"Cost against {title(sweep.target)}: no plan beats those on the front in both")
 
 
 def svg(chart: Any) -> str:

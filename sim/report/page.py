@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, svg, utilisation_over_time, wait_curves
+from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, svg, sweep_scatter, utilisation_over_time, wait_curves
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -17,10 +17,12 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
+from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
+from sim.study.sweep import Sweep
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a202c; max-width: 960px; margin: 2rem auto; padding: 0 1rem; }
@@ -56,6 +58,12 @@ def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
         parts += [f"<h2>Plan: {escape(plan)}</h2>", *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary)))]
         parts.append(svg(wait_curves(summary)))
     return _page(first, [*parts, _source(scenario_yaml)], question=comparison.question)
+
+
+def sweep_page(sweep: Sweep, scenario_yaml: str) -> str:
+    """The report of a sweep: the trade-off, its front, and the plans; its size does not grow with their number."""
+    parts = [svg(sweep_scatter(sweep)), _table(front_rows(sweep)), _table(sweep_rows(sweep))]
+    return _page(sweep.first, [*parts, _source(scenario_yaml)])
 
 
 def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:

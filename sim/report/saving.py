@@ -1,16 +1,22 @@
 """From a finished run or study to its folder on disk, report included: the one way that results are kept."""
 
+import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-from sim.report.page import comparison_page, summary_page
-from sim.results.run_folder import REPORT, SCENARIO, read_summary, read_table, written_folder
+from sim.report.page import comparison_page, summary_page, sweep_page
+from sim.results.run_folder import REPORT, SCENARIO, SWEEP, read_summary, read_table, written_folder
 from sim.scenario.errors import InputError
+from sim.scenario.loading import resolved_yaml
 from sim.study.comparison import Study, read_comparison
-from sim.study.run import Run
+from sim.study.run import Progress, Run
+from sim.study.sweep import TABLE, Sweep, SweepPlans, read_sweep, run_sweep
 
 RUNS = Path("runs")
+PLANS = "plans"
+MOST_FOLDERS = 50
 
 
 def save(result: Run | Study, out: Path | None = None) -> Path:
@@ -22,17 +28,40 @@ def save(result: Run | Study, out: Path | None = None) -> Path:
     target = RUNS / result.folder_name if out is None else out
     with written_folder(target, replace=out is None) as folder:
         result.write(folder)
-        for run in sorted((folder / "plans").glob("*")):
+        for run in sorted((folder / PLANS).glob("*")):
             (run / REPORT).write_text(render(run), encoding="utf-8")
         (folder / REPORT).write_text(render(folder), encoding="utf-8")
     return target
 
 
+def save_sweep(
+    sweep: SweepPlans, out: Path | None = None, *, workers: int | None = None, progress: Progress | None = None
+) -> tuple[Path, Sweep]:
+    """Run a sweep and keep it: its table, its report, and a run folder a plan (of more than `MOST_FOLDERS`, of those on the front).
+
+    Plans go to disk as they end. Reports of single plans are left to ``leadtime report``: hundreds of them would take longer than the runs.
+    """
+    target = RUNS / sweep.folder_name if out is None else out
+    with written_folder(target, replace=out is None) as folder:
+        result, table = run_sweep(sweep, workers=workers, progress=progress, keep=lambda plan, run: run.write(folder / PLANS / plan))
+        if len(result.plans) > MOST_FOLDERS:
+            for plan in set(result.plans) - set(result.front):
+                shutil.rmtree(folder / PLANS / plan)
+        table.to_parquet(folder / f"{TABLE}.parquet", index=False)
+        table.to_csv(folder / f"{TABLE}.csv", index=False)
+        (folder / SCENARIO).write_text(resolved_yaml(sweep.document), encoding="utf-8")
+        (folder / SWEEP).write_text(json.dumps(result.model_dump(mode="json"), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / REPORT).write_text(render(folder), encoding="utf-8")
+    return target, result
+
+
 def render(folder: Path) -> str:
     """The report page of a run or study folder; InputError where it is neither."""
-    if (folder / "plans").is_dir():
+    if (folder / SWEEP).is_file():
+        return sweep_page(read_sweep(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
+    if (folder / PLANS).is_dir():
         comparison = read_comparison(folder)
-        return comparison_page(comparison, (folder / "plans" / comparison.base / SCENARIO).read_text(encoding="utf-8"))
+        return comparison_page(comparison, (folder / PLANS / comparison.base / SCENARIO).read_text(encoding="utf-8"))
     summary = read_summary(folder)
     tables = {name: read_table(folder, name) for name in ("timeline", "billing")}
     return summary_page(summary, tables, (folder / SCENARIO).read_text(encoding="utf-8"))

@@ -24,12 +24,14 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
+from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
 from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
+from sim.study.sweep import Sweep
 
 PIPE_WIDTH = 200
 
@@ -61,6 +63,13 @@ def print_comparison(out: Console, comparison: Comparison) -> None:
             out.print(f"  {sentence}", soft_wrap=True)
         out.print()
     _print_basis(out, first)
+
+
+def print_sweep(out: Console, sweep: Sweep) -> None:
+    _print_head(out, sweep.first)
+    _print_rows(out, sweep_rows(sweep))
+    _print_rows(out, front_rows(sweep))
+    _print_basis(out, sweep.first)
 
 
 def print_where(out: Console, folder: Path, report: Path) -> None:

@@ -18,6 +18,7 @@ from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 
 SUMMARY, SCENARIO, STUDY, REPORT = "summary.json", "scenario.yaml", "study.json", "report.html"
+SWEEP, OPTIMISATION = "sweep.json", "optimisation.json"
 
 
 @contextmanager
@@ -55,8 +56,8 @@ def refuse_folder(target: Path, *, replace: bool) -> None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether this is a run folder or a study's."""
-    return (folder / SUMMARY).is_file() or (folder / STUDY).is_file()
+    """Whether this is a run folder or that of a comparison, a sweep or an optimisation."""
+    return any((folder / one).is_file() for one in (SUMMARY, STUDY, SWEEP, OPTIMISATION))
 
 
 def write_run(

@@ -51,6 +51,11 @@ def _bounds(value: object) -> list[tuple[float, str]] | None:
     return quantities if len(quantities) == len(parts) <= 3 else None
 
 
+def is_range(value: object) -> bool:
+    """Whether this is text of the form ``a..b``."""
+    return _bounds(value) is not None
+
+
 def parse_values(value: object) -> Values:
     """A list or a range; PydanticCustomError where there is nothing to choose from."""
     if isinstance(value, Choices | Span):

@@ -1,0 +1,51 @@
+"""``leadtime sweep``: every plan of a grid or a sample, and which of them are worth a look."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.progress import progress
+
+if TYPE_CHECKING:
+    from sim.scenario.document import Document
+
+
+def add(commands: Any) -> None:
+    sweep = commands.add_parser("sweep", help="many plans: a table of all, and the front of cost against a wait")
+    sweep.add_argument("scenario", metavar="SCENARIO")
+    add_override_flags(sweep, varied=True)
+    sweep.add_argument("--points", type=whole(1), metavar="N", help="plans of a Latin hypercube, instead of every combination")
+    sweep.add_argument("--target", default="wait.p95", metavar="FIGURE", help="what to keep low beside the cost (default: wait.p95)")
+    add_running_flags(sweep)
+    sweep.set_defaults(command=_sweep)
+
+
+def _document(options: argparse.Namespace) -> "Document":
+    document, over = open_varied(options.scenario, options)
+    if over:  # what the flags say is the sweep, whatever the scenario sweeps
+        document = document.override("study.sweep", over)
+    if options.points is not None:
+        document = document.override("study.sweep.sample", "latin-hypercube", place="--points")
+        document = document.override("study.sweep.points", options.points, place="--points")
+    return document
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from sim.report.saving import save_sweep
+    from sim.report.terminal import console, print_sweep, print_where
+    from sim.results.run_folder import REPORT, refuse_folder
+    from sim.study.sweep import prepare_sweep
+
+    plans = prepare_sweep(_document(options), options.target)
+    if options.out is not None:
+        refuse_folder(options.out, replace=False)
+    with progress("replications") as step:
+        folder, result = save_sweep(plans, options.out, workers=options.workers, progress=step)
+    if options.json:
+        print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
+        return 0
+    out = console()
+    print_sweep(out, result)
+    print_where(out, folder, folder / REPORT)
+    return 0
