@@ -85,7 +85,7 @@ def _replayed(name: str, work: TraceWorkload, jobs: RecordedJobs, horizon: float
         jobs.gpus[keep],
         np.tile(jobs.duration_s[keep], (node_types, 1)),
         priority=jobs.priority[keep] + np.int32(work.priority),
-        estimate_s=jobs.estimate_s[keep],
+        estimate_ratio=np.nan_to_num(jobs.estimate_s[keep] / jobs.duration_s[keep], nan=1.0),
         logged_wait_s=jobs.logged_wait_s[keep],
         checkpoint_s=np.inf if work.checkpoint is None else work.checkpoint,
         restart_s=work.restart,

@@ -23,7 +23,8 @@ def cells(column: NDArray[Any]) -> "memoryview[Any]":
 class JobTable:
     """One row a job. `duration_s` has shape (node types, jobs); infinity where a job cannot run on that type.
 
-    `estimate_s` is the user's own run-time estimate (NaN where none), `logged_wait_s` the wait a trace recorded (NaN where none).
+    `estimate_ratio` is the user's own run-time estimate over the true run time (1 where nobody estimated), `logged_wait_s` the wait a trace
+    recorded (NaN where none).
     `workload` and `tenant` index the names. What an interrupted job pays: work since its last checkpoint, one every `checkpoint_s` of
     progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
     `data_bytes` have to be where the job runs; it should be done at `deadline_s` (infinity where it has none).
@@ -35,7 +36,7 @@ class JobTable:
     priority: Ints
     workload: Ints
     tenant: Ints
-    estimate_s: Floats
+    estimate_ratio: Floats
     logged_wait_s: Floats
     checkpoint_s: Floats
     restart_s: Floats
@@ -56,7 +57,7 @@ class JobTable:
         duration_s: Floats,
         *,
         priority: int | Ints = 0,
-        estimate_s: Floats | None = None,
+        estimate_ratio: float | Floats = 1.0,
         logged_wait_s: Floats | None = None,
         checkpoint_s: float | Floats = np.inf,
         restart_s: float | Floats = 0.0,
@@ -83,7 +84,7 @@ class JobTable:
             deadline_s=np.broadcast_to(np.asarray(deadline_s, np.float64), count)[order],
             workload=np.zeros(count, np.int32),
             tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
-            estimate_s=(nothing if estimate_s is None else np.asarray(estimate_s, np.float64)[order]),
+            estimate_ratio=np.broadcast_to(np.asarray(estimate_ratio, np.float64), count)[order],
             logged_wait_s=(nothing if logged_wait_s is None else np.asarray(logged_wait_s, np.float64)[order]),
             workloads=(workload,),
             tenants=tenants or (workload,),

@@ -84,6 +84,22 @@ class PackedNodes:
         self._move(node, self._level[node] + self._open)
         self.capacity += self.gpus_per_node
 
+    def is_open(self, node: int) -> bool:
+        """Whether gangs may be placed on the node."""
+        return self._level[node] >= self._open
+
+    def free_on(self, node: int) -> int:
+        """GPUs of an open node that no gang has."""
+        return self._level[node] - self._open
+
+    def take_at(self, gpus: int, place: Place) -> None:
+        """Take GPUs on these very nodes, which must have them free."""
+        if isinstance(place, list):
+            for node in place:
+                self._move(node, self._open)
+        elif place is not None:
+            self._move(place, self._level[place] - gpus)
+
     def take(self, gpus: int) -> Place | bool:
         size = self.gpus_per_node
         if gpus > size:

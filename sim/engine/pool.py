@@ -1,7 +1,7 @@
 """A pool at work: it owns its queue, places gangs, and notes when each job starts and ends.
 
 Two events a job, its arrival and its completion; a completion is one small object whose callback frees the GPUs and starts what then
-fits. The queue is strict: while its head does not fit, nothing behind it starts.
+fits. The queue is strict (while its head does not fit, nothing behind it starts) unless it is backfilled.
 """
 
 from collections.abc import Callable, Generator
@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from sim.demand.table import JobTable, cells
+from sim.engine.backfill import BACKFILLS, Backfill
+from sim.engine.backfill.room import Room
 from sim.engine.clock import COMPLETION, Clock
 from sim.engine.leases import Leases
-from sim.engine.ordering import ORDERINGS
+from sim.engine.orderings import Observer, Queueing, ordering_of
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
+from sim.engine.tenant_usage import TenantUsage
 from sim.scenario.units import HOUR
 
 if TYPE_CHECKING:
@@ -79,7 +83,9 @@ class Completion(simpy.Event):
 class Pool:
     """Nodes of one type and the jobs that wait for them."""
 
-    def __init__(self, index: int, plan: PoolPlan, order: str, jobs: JobTable, records: Records, clock: Clock) -> None:
+    def __init__(
+        self, index: int, plan: PoolPlan, queue: QueueTerms, jobs: JobTable, records: Records, clock: Clock, usage: TenantUsage
+    ) -> None:
         self.plan = plan
         self.clock = clock
         self._events: list[Any] = clock._queue
@@ -99,7 +105,14 @@ class Pool:
             self.placement = nodes = PackedNodes(plan.nodes, plan.gpus_per_node)
             if plan.keep_warm_s is not None:
                 self._leases = Leases(nodes, plan.keep_warm_s, plan.draw_delay)
-        self._queue = ORDERINGS[order](jobs)
+        self._estimate_ratio = cells(jobs.estimate_ratio)
+        self._queue = ordering_of(queue.order, Queueing(jobs, clock, self.estimate_s, usage, queue.weights))
+        self._places: dict[int, Place] = {}
+        self._observers: list[Observer] = [self._queue] if isinstance(self._queue, Observer) else []
+        self._backfill: Backfill | None = None
+        if queue.backfill is not None:
+            self._backfill = BACKFILLS[queue.backfill](self._room())
+            self._observers.append(self._backfill)
         self._callbacks: list[Callable[[simpy.Event], None]] = [self._complete]  # type: ignore[list-item]
         # What a broker asks about, kept up to date: work waiting (that whose data are still on the way included, and how many GPUs it
         # asks for), and running gangs' GPUs and the sum of GPUs × end.
@@ -109,8 +122,13 @@ class Pool:
         self._busy_until = 0.0
 
     def submit(self, job: int) -> None:
-        """Start a job now if it is first in line and fits, else queue it."""
+        """Start a job now if it is first in line and fits, or may overtake, else queue it."""
         queue = self._queue
+        if self._backfill is not None:
+            queue.push(job)
+            self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+            self._backfill.arrived(job)
+            return
         if queue:
             queue.push(job)
             self._waiting_gpu_s += self._gpus[job] * self._duration[job]
@@ -135,6 +153,10 @@ class Pool:
         self._busy_until += gpus * end
         completion = Completion(self._callbacks, job, place)
         heappush(self._events, (end, COMPLETION, next(self._ids), completion))  # Clock.at, in place
+        if self._observers:
+            self._places[job] = place
+            for observer in self._observers:
+                observer.began(job)
         return completion
 
     def _complete(self, event: Completion) -> None:
@@ -145,11 +167,22 @@ class Pool:
         self._busy_until -= gpus * self._end[job]
         if self._leases is not None:
             self._leases.idle(event.place, self.clock._now)
+        if self._observers:
+            self._tell_ended(job)
         if self._queue or self.idles is not None:
             self.serve()
 
+    def _tell_ended(self, job: int) -> None:
+        for observer in self._observers:
+            observer.ended(job)
+        self._places.pop(job, None)
+
     def serve(self) -> None:
-        """Start waiting jobs, in order, until the first that does not fit."""
+        """Start waiting jobs, in order, until the first that does not fit; then those that may overtake it."""
+        if self._backfill is not None:
+            self._backfill.serve()
+            if self._queue:
+                return
         queue, take, all_gpus = self._queue, self.placement.take, self._gpus
         while queue:
             job = queue.head()
@@ -174,6 +207,8 @@ class Pool:
         """Take the first in line out of the queue; `serve` follows, for the next may fit."""
         job = self._queue.pop()
         self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
+        if self._backfill is not None:
+            self._backfill.withdrawn(job)
 
     def expect(self, job: int) -> None:
         """Count a job that was sent here and whose data are on the way; `take_in` follows."""
@@ -185,6 +220,24 @@ class Pool:
         self._expected_gpus -= self._gpus[job]
         self._queue.again(job)
         self.serve()
+
+    def estimate_s(self, job: int) -> float:
+        """Seconds that the job would run here by its user's estimate."""
+        return float(self._estimate_ratio[job] * self._duration[job])
+
+    def _room(self) -> Room:
+        assert isinstance(self.placement, PackedNodes | SpreadGpus)
+
+        def ends_s(job: int) -> float:
+            return float(self._start[job] + self.estimate_s(job))
+
+        def start(job: int, place: Place) -> None:
+            self._queue.remove(job)
+            gpus = self._gpus[job]
+            self._waiting_gpu_s -= gpus * self._duration[job]
+            self._begin(job, gpus, place)
+
+        return Room(self.clock, self._queue, self.placement, self._gpus, self.estimate_s, ends_s, self._places, start)
 
     @property
     def at_work(self) -> bool:

@@ -42,7 +42,22 @@ class Remaining:
         InputError for a job that was cut short so often that it will not get through.
         """
         pending = self.restart_s(job)
-        restart = min(pending, ran_s)
+        restart, progress, saved = self._parts(job, ran_s, notice_s)
+        work = float(self._left[node_type, job]) - pending
+        share_left = max(work - saved, 0.0) / work if work > 0 else 0.0
+        self._left[:, job] = (self._left[:, job] - pending) * share_left + self._restart[job]
+        self._pending[job] = self._restart[job]
+        self._count(job)
+        return Cut(restart, progress - saved)
+
+    def would_lose_s(self, job: int, ran_s: float, notice_s: float) -> float:
+        """Seconds of a run of `ran_s` whose work would be gone were it cut short now."""
+        _, progress, saved = self._parts(job, ran_s, notice_s)
+        return progress - saved
+
+    def _parts(self, job: int, ran_s: float, notice_s: float) -> tuple[float, float, float]:
+        """Of a run's seconds, those of restarting and of progress; and of the latter those that were saved."""
+        restart = min(self.restart_s(job), ran_s)
         progress = ran_s - restart
         every, save = self._checkpoint[job], self._save[job]
         saved = 0.0
@@ -50,12 +65,7 @@ class Remaining:
             saved = progress // every * every
             if 0 < notice_s >= save:
                 saved = max(saved, progress - save)
-        work = float(self._left[node_type, job]) - pending
-        share_left = max(work - saved, 0.0) / work if work > 0 else 0.0
-        self._left[:, job] = (self._left[:, job] - pending) * share_left + self._restart[job]
-        self._pending[job] = self._restart[job]
-        self._count(job)
-        return Cut(restart, progress - saved)
+        return restart, progress, saved
 
     def _count(self, job: int) -> None:
         runs = self._runs[job] = self._runs.get(job, 0) + 1

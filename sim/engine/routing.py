@@ -11,6 +11,7 @@ import numpy as np
 
 from sim.demand.table import JobTable
 from sim.engine.clock import Clock
+from sim.engine.plugins import policy
 from sim.engine.pool import Pool
 from sim.engine.routings.at_random import AtRandom
 from sim.engine.routings.cheapest import CheapestInTime
@@ -88,4 +89,5 @@ def routing_of(terms: RoutingTerms, pools: Sequence[Pool], jobs: JobTable, clock
     if len(pools) == 1:
         return OnePool(pools[0])
     preferred = [pools[index] for index in terms.preferred] or list(pools)
-    return ROUTINGS[terms.policy](Market(preferred, jobs, clock, terms))
+    routing: Routing = policy("routings", terms.policy, ROUTINGS)(Market(preferred, jobs, clock, terms))
+    return routing

@@ -12,16 +12,19 @@ from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.dispatch import Dispatch
 from sim.engine.links import Links
 from sim.engine.migration import Migration
+from sim.engine.plugins import blame
 from sim.engine.pool import Pool, PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.remaining import Remaining
 from sim.engine.routing import RoutingTerms, routing_of
+from sim.engine.tenant_usage import TenantUsage
 from sim.engine.transfers import Transfers
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.admission import AdmissionPolicy
 
-ACCEPT_ALL, PREFER = AdmissionPolicy(), RoutingTerms()
+ACCEPT_ALL, FIFO, PREFER = AdmissionPolicy(), QueueTerms(), RoutingTerms()
 
 
 class _Arrivals(simpy.Event):
@@ -66,23 +69,25 @@ def simulate(
     jobs: JobTable,
     plans: Sequence[PoolPlan],
     *,
-    order: str = "fifo",
+    queue: QueueTerms = FIFO,
     routing: RoutingTerms = PREFER,
     admission: AdmissionPolicy = ACCEPT_ALL,
     links: Links | None = None,
 ) -> Records:
     """Run every job of the table to its end, those that `admission` turns away aside.
 
-    `order` names the queue ordering; `links` are those over which data with a home move. Every job must fit some pool
+    `queue` says how every pool orders its queue; `links` are those over which data with a home move. Every job must fit some pool
     (`sim.engine.supply.refuse_unplaceable`).
     """
     clock, records = Clock(), Records.empty(len(jobs))
-    remaining = Remaining(jobs) if any(plan.changes for plan in plans) else None
+    interrupted = [bool(plan.changes) or queue.preemption is not None for plan in plans]
+    remaining = Remaining(jobs) if any(interrupted) else None
     table = remaining.table if remaining is not None else jobs
+    usage = TenantUsage(table, clock, queue.half_life_s)
     pools = [
-        VolatilePool(index, plan, order, remaining, records, clock)
-        if plan.changes and remaining is not None
-        else Pool(index, plan, order, table, records, clock)
+        VolatilePool(index, plan, queue, remaining, records, clock, usage)
+        if interrupted[index] and remaining is not None
+        else Pool(index, plan, queue, table, records, clock, usage)
         for index, plan in enumerate(plans)
     ]
     for index, pool in enumerate(pools):
@@ -107,7 +112,10 @@ def simulate(
             pool.reroute = partial(dispatch.send_away, pool=pool)
             for change in pool.plan.changes:
                 clock.process(change(pool, watch))
-    clock.run_out()
+    try:
+        clock.run_out()
+    except Exception as error:
+        raise blame(error) from error
     for pool in pools:
         pool.close()
     return records

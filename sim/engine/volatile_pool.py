@@ -4,6 +4,7 @@ It is a `Pool` that also knows which runs are on which node: what that costs is 
 are. A node takes gangs while it is neither broken (`fail`, `mend`), nor leaving (`leave`), nor away (until some `come`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -11,8 +12,16 @@ import numpy as np
 from sim.engine.clock import Clock
 from sim.engine.placement import PackedNodes, Place
 from sim.engine.pool import Completion, Pool, PoolPlan
+from sim.engine.preemptions import Preemption, Yielding, preemption_of
+from sim.engine.preemptions.victims import victims
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Attempt, Records
 from sim.engine.remaining import Remaining
+from sim.engine.tenant_usage import TenantUsage
+
+PREEMPTION = "preemption"
+GRACEFUL_S = float("inf")
+"""Notice of a preemption: who makes room may first write a checkpoint."""
 
 RECLAIM = "reclaim"
 
@@ -24,8 +33,10 @@ def _nodes(place: Place) -> Iterable[int]:
 class VolatilePool(Pool):
     """Pools of a run share `remaining`. `reroute` takes a job that can never run here again."""
 
-    def __init__(self, index: int, plan: PoolPlan, order: str, remaining: Remaining, records: Records, clock: Clock) -> None:
-        super().__init__(index, plan, order, remaining.table, records, clock)
+    def __init__(
+        self, index: int, plan: PoolPlan, queue: QueueTerms, remaining: Remaining, records: Records, clock: Clock, usage: TenantUsage
+    ) -> None:
+        super().__init__(index, plan, queue, remaining.table, records, clock, usage)
         assert isinstance(self.placement, PackedNodes), "nodes that go away must be known by number"
         self.nodes: PackedNodes = self.placement
         self.reroute: Callable[[int], None] = self._again
@@ -43,6 +54,12 @@ class VolatilePool(Pool):
         self._gone_gpus = 0
         self._up_since: dict[int, float] = {}
         self._spans: list[tuple[float, float]] = []
+        self._attained: dict[int, float] = {}
+        self._made_room: Counter[int] = Counter()
+        self._preemption: Preemption | None = None
+        if queue.preemption is not None:
+            self._most_yields = queue.preemption.at_most
+            self._preemption = preemption_of(queue.preemption.policy, Yielding(remaining.table, queue.preemption, self.attained_gpu_s))
         self._know_new_nodes()
 
     # Runs
@@ -76,7 +93,10 @@ class VolatilePool(Pool):
         self.placement.release(gpus, run.place)
         if self._leases is not None:
             self._leases.idle(run.place, now)
+        if self._observers:
+            self._tell_ended(job)
         if now > start:  # else its nodes had not come yet, and it loses nothing
+            self._attained[job] = self._attained.get(job, 0.0) + gpus * (now - start)
             cut = self._remaining.cut(job, self.plan.node_type, now - start, notice_s)
             self._records.attempts.append(Attempt(job, self.index, start, now, cut.restart_s, cut.lost_s, cause))
         self._start[job] = self._end[job] = np.nan
@@ -93,6 +113,52 @@ class VolatilePool(Pool):
     def _again(self, job: int) -> None:
         self._queue.again(job)
         self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+
+    # Runs that make room for others
+
+    def submit(self, job: int) -> None:
+        super().submit(job)
+        self._make_room()
+
+    def serve(self) -> None:
+        super().serve()
+        self._make_room()
+
+    def attained_gpu_s(self, job: int) -> float:
+        """GPU-seconds that the job's runs here have had up to now."""
+        running = self.clock._now - self._start[job] if job in self._runs else 0.0
+        return float(self._attained.get(job, 0.0) + self._gpus[job] * max(running, 0.0))
+
+    def _make_room(self) -> None:
+        """Interrupt runs that yield to the first in line, for as long as that lets one start."""
+        preemption = self._preemption
+        while preemption is not None and self._queue and preemption.asks(job := self._queue.head()):
+            chosen = self._victims(preemption, job)
+            if not chosen:
+                return
+            gpus = self._gpus[self._queue.pop()]  # before those that make room come back, perhaps ahead of it
+            self._waiting_gpu_s -= gpus * self._duration[job]
+            if self._backfill is not None:
+                self._backfill.withdrawn(job)
+            for victim in chosen:
+                self._made_room[victim] += 1
+                self.interrupt(victim, PREEMPTION, GRACEFUL_S)
+            place = self.placement.take(gpus)
+            assert place is not False, "those that made room held what was lacking"
+            self._begin(job, gpus, place)
+            super().serve()
+
+    def _victims(self, preemption: Preemption, job: int) -> list[int] | None:
+        most = self._most_yields
+
+        def yields(running: int) -> bool:
+            return (most is None or self._made_room[running] < most) and preemption.yields(running, job)
+
+        def lost_gpu_s(running: int) -> float:
+            ran = max(self.clock._now - self._start[running], 0.0)
+            return float(self._gpus[running] * self._remaining.would_lose_s(running, ran, GRACEFUL_S))
+
+        return victims(self._gpus[job], self.nodes, self._on, self._gpus.__getitem__, yields, lost_gpu_s)
 
     # Nodes that break and are mended
 
@@ -225,6 +291,8 @@ class VolatilePool(Pool):
                 self._queue.push(job)
             else:
                 self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
+                if self._backfill is not None:
+                    self._backfill.withdrawn(job)
                 self.reroute(job)
         self.serve()
 

@@ -1,20 +1,16 @@
-"""How work is queued and routed. Names are those under which `sim.engine` registers its policies."""
+"""How work is routed, and where the rest of policy is written. Names are those under which `sim.engine` registers its policies."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from sim.scenario.admission import AdmissionPolicy
 from sim.scenario.model import Word
+from sim.scenario.plugins import PolicyName
+from sim.scenario.queueing import PreemptionPolicy, QueuePolicy
 from sim.scenario.units import Duration
 
-RoutingName = Literal["prefer", "cheapest", "earliest-start", "cost-of-delay", "data-home", "random", "round-robin"]
-
-
-class QueuePolicy(Word):
-    """Order of each pool's queue; strict: a job that does not fit yet is not overtaken by a later one."""
-
-    order: Literal["fifo", "priority"] = "fifo"
+ROUTINGS = ("prefer", "cheapest", "earliest-start", "cost-of-delay", "data-home", "random", "round-robin")
 
 
 class OverflowWhen(Word):
@@ -33,7 +29,7 @@ class RoutingPolicy(Word):
     With `migrate`, a pool that idles takes jobs that wait elsewhere, where the policy would now send them to it and they start sooner.
     """
 
-    policy: RoutingName = "prefer"
+    policy: Annotated[str, PolicyName("routings", ROUTINGS)] = "prefer"
     prefer: tuple[str, ...] = Field(default=(), strict=False)
     overflow_when: OverflowWhen = OverflowWhen()
     migrate: bool = False
@@ -43,3 +39,4 @@ class Policy(Word):
     queue: QueuePolicy = QueuePolicy()
     routing: RoutingPolicy = RoutingPolicy()
     admission: AdmissionPolicy = AdmissionPolicy()
+    preemption: PreemptionPolicy | None = None

@@ -19,6 +19,7 @@ from sim.results.timeliness import timeliness_figures
 from sim.results.usage import timeline
 from sim.scenario.errors import InputError
 from sim.study.preparation import Preparation, located
+from sim.study.queues import queue_terms
 
 QUANTILES = np.concatenate([np.arange(0.0, 0.95, 0.05), np.arange(0.95, 1.0, 0.005), [0.999, 1.0]])
 
@@ -52,7 +53,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     records = simulate(
         table,
         plans,
-        order=scenario.policy.queue.order,
+        queue=queue_terms(scenario),
         routing=routing,
         admission=scenario.policy.admission,
         links=ways,

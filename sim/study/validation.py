@@ -15,6 +15,7 @@ from sim.cost.validation import Compared, Order, Piece, QueuedJob, RanJob, Valid
 from sim.demand.streams import stream
 from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.simulation import simulate
 
 LOAD = 1.5
@@ -53,7 +54,7 @@ def simulated_queue(jobs: Sequence[QueuedJob], durations_s: Floats, slots: int, 
         priority=np.array([job.priority for job in jobs], np.int32),
     )
     plan = PoolPlan("here", "slots", 0, slots, 1, "pack", keep_warm_s=None, draw_delay=lambda: 0.0, mean_delay_s=0.0)
-    records = simulate(table, [plan], order=order)
+    records = simulate(table, [plan], queue=QueueTerms(order))
     return records.start_s, records.end_s
 
 

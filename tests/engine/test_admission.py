@@ -10,6 +10,7 @@ from scipy import stats
 
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.admissions import admission_figures
@@ -66,7 +67,7 @@ def test_each_job_either_runs_once_or_is_counted_as_turned_away(
     """Conservation under both limits, over pools held, late and on demand."""
     jobs, supply = table(rows), plans(pool, "pack")
     words = policy(**{"reject-when": {"waiting-jobs": waiting, "expected-wait": f"{longest} s"}, "promise": {}})
-    records = simulate(jobs, supply, order=order, admission=words)
+    records = simulate(jobs, supply, queue=QueueTerms(order), admission=words)
     taken = records.accepted
     assert np.isfinite(records.end_s[taken]).all()
     assert np.isnan(records.start_s[~taken]).all()
@@ -95,9 +96,9 @@ def test_promises_count_the_first_start_against_what_was_told(pool: MakePool) ->
     assert first_come.promised_s is not None
     assert first_come.promised_s.tolist() == [0.0, 10.0, 20.0]
     assert admission_figures(jobs, first_come, 0.0)["promises.kept"] == 1.0
-    jumped = simulate(jobs, [pool(1)], order="priority", admission=told)
+    jumped = simulate(jobs, [pool(1)], queue=QueueTerms("priority"), admission=told)
     assert admission_figures(jobs, jumped, 0.0)["promises.kept"] == pytest.approx(2 / 3)
-    lenient = simulate(jobs, [pool(1)], order="priority", admission=policy(promise={"factor": 2, "grace": "1 s"}))
+    lenient = simulate(jobs, [pool(1)], queue=QueueTerms("priority"), admission=policy(promise={"factor": 2, "grace": "1 s"}))
     assert lenient.promised_s is not None
     assert lenient.promised_s.tolist() == [1.0, 20.0, 39.0]
     assert admission_figures(jobs, lenient, 0.0)["promises.kept"] == 1.0

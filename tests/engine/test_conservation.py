@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sim.demand.table import JobTable
 from sim.engine.placement import PackedNodes, SpreadGpus
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
@@ -52,7 +53,7 @@ def test_every_job_runs_once_and_gpus_are_never_double_booked(
 ) -> None:
     """Conservation over pools that are held, delivered late, and asked for on demand."""
     jobs, supply = table(rows), plans(pool, placement)
-    records = simulate(jobs, supply, order=order, routing=RoutingTerms(overflow_s=overflow))
+    records = simulate(jobs, supply, queue=QueueTerms(order), routing=RoutingTerms(overflow_s=overflow))
     assert (records.start_s >= jobs.arrival_s).all()
     np.testing.assert_allclose(records.end_s - records.start_s, jobs.duration_s[0], rtol=0, atol=1e-9)
     assert set(records.pool.tolist()) <= {0, 1, 2}

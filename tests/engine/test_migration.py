@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sim.demand.table import JobTable
 from sim.engine.expiries import expiry
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
@@ -91,12 +92,12 @@ def test_migration_loses_no_job_and_runs_none_twice(
     ]
     terms = RoutingTerms(policy, overflow_s=5.0, migrate=True)
     links = None if seconds is None else between(3, seconds)
-    records = simulate(jobs, plans, order=order, routing=terms, links=links)
+    records = simulate(jobs, plans, queue=QueueTerms(order), routing=terms, links=links)
     assert_conserved(jobs, records, [32, 32, 16])
     for one in records.migrations:
         assert one.source != one.target
         assert jobs.arrival_s[one.job] <= one.time_s <= records.end_s[one.job]
-    again = simulate(jobs, plans, order=order, routing=terms, links=links)
+    again = simulate(jobs, plans, queue=QueueTerms(order), routing=terms, links=links)
     assert again.start_s.tobytes() == records.start_s.tobytes()
 
 

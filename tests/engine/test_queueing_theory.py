@@ -9,6 +9,7 @@ from scipy import stats
 
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.simulation import simulate
 
 JOBS, RUNS = 150_000, 12
@@ -96,7 +97,7 @@ def test_priorities_agree_with_theory(
         arrival = np.cumsum(rng.exponential(1 / sum(rates), JOBS))
         group = rng.choice(len(rates), JOBS, p=np.array(rates) / sum(rates))
         jobs = JobTable.build(arrival, np.ones(JOBS, np.int32), service(rng, JOBS), priority=(-group).astype(np.int32))
-        wait = simulate(jobs, [pool(1)], order="priority").start_s - jobs.arrival_s
+        wait = simulate(jobs, [pool(1)], queue=QueueTerms("priority")).start_s - jobs.arrival_s
         for index in range(len(rates)):
             means[index].append(float(wait[group == index].mean()))
     for samples, value in zip(means, expected, strict=True):

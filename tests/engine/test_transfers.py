@@ -10,6 +10,7 @@ from sim.demand.table import JobTable
 from sim.engine.expiries import expiry
 from sim.engine.links import Links
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from tests.engine.test_conservation import most_used
@@ -88,7 +89,9 @@ def test_moves_lose_no_job_and_no_job_starts_before_its_data(
     jobs = table(rows, checkpoint_s=3.0, restart_s=1.0, data_bytes=1.0)
     held = pool(4, 8, changes=(failing(downs), lambda site, _: expiry(site, expires, 2, "interrupt")), expiring=2)
     other = pool(4, 8)
-    records = simulate(jobs, [held, other], order=order, routing=RoutingTerms(overflow_s=5.0), links=between(2, seconds, home=home))
+    records = simulate(
+        jobs, [held, other], queue=QueueTerms(order), routing=RoutingTerms(overflow_s=5.0), links=between(2, seconds, home=home)
+    )
     assert_conserved(jobs, records, [32, 32])
     at = dict.fromkeys(range(len(jobs)), -1)
     for one in records.transfers:

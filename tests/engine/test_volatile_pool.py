@@ -13,6 +13,7 @@ from sim.engine.expiries import expiry
 from sim.engine.failures import Downtime
 from sim.engine.outages import breakdowns
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
@@ -79,7 +80,7 @@ def test_failures_and_expiries_lose_no_job_and_do_all_work_once(
     held = pool(4, 8, changes=leaving, expiring=2)
     cold = pool(4, 8, keep_warm_s=5.0, draw_delay=lambda: 3.0, mean_delay_s=3.0, changes=(failing(downs),))
     plans = [held, cold]
-    records = simulate(jobs, plans, order=order, routing=RoutingTerms(overflow_s=5.0))
+    records = simulate(jobs, plans, queue=QueueTerms(order), routing=RoutingTerms(overflow_s=5.0))
     assert_conserved(jobs, records, [32, 32])
     end = float(records.end_s.max())
     figures = loss_figures(jobs, records, plans, end)

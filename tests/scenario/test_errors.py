@@ -32,7 +32,7 @@ F:6:79: workloads.a.arrivals.rate: found '4 GB', whose unit 'GB' does not fit; a
 F:7:3: workloads.b: found 'dance'; one of merge, training, evaluation, trace would do, as in 'kind: training'
 F:11:26: providers.p.pools.x.nodes: found -3; the number of nodes is a whole number, 0 or more
 F:11:45: providers.p.pools.x.offer.on-demand: found 3.1, which has no unit; a price takes one of USD/GPU/h, USD/GPU/s, USD/GPU/d, USD/GPU/month, as in '2.49 USD/GPU/h'
-F:13:18: policy.queue.order: found 'lifo'; one of 'fifo' or 'priority' would do
+F:13:18: policy.queue.order: found 'lifo'; did you mean 'fifo'?
 """  # noqa: E501  one line a problem, as printed
 
 

@@ -14,7 +14,7 @@ from sim.study.replication import replicate
 @pytest.mark.parametrize(
     ("routing", "says"),
     [
-        ({"policy": "fastest"}, "found 'fastest'; one of 'prefer', 'cheapest'"),
+        ({"policy": "fastest"}, "found 'fastest'; known here: cheapest, cost-of-delay, data-home, earliest-start"),
         ({"policy": "cost-of-delay"}, "no workload says what delay costs; add 'cost-of-delay: 5 USD/GPU/h'"),
         ({"policy": "data-home"}, "no workload's data have a home; add 'data: {home: first}'"),
         ({"policy": "random", "overflow-when": {"expected-wait": "1 h"}}, "found beside 'policy: random', which does not read it"),

@@ -1,0 +1,143 @@
+"""EASY backfilling: the first in line has a reservation, and whoever does not delay it may go ahead of it.
+
+The reservation is of nodes, not only of a number of GPUs: the earliest time at which the first in line fits, by the ends that users
+estimated, and the very nodes that are free for it then. A job may overtake if it is done by then, or has GPUs on other nodes. Running gangs
+are kept in the order of their estimated ends, so that a reservation is a walk over those that must end before it.
+"""
+
+import math
+from bisect import bisect_left, insort
+
+from sim.engine.backfill.room import Room
+from sim.engine.placement import PackedNodes, Place
+
+
+class Easy:
+    """Backfill on one pool."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._ends: list[tuple[float, int]] = []
+        self._end_of: dict[int, float] = {}
+        self._reserved: tuple[int, float, list[int]] | None = None
+
+    def began(self, job: int) -> None:
+        end = self._end_of[job] = self._room.ends_s(job)
+        insort(self._ends, (end, job))
+        self._reserved = None
+
+    def ended(self, job: int) -> None:
+        end = self._end_of.pop(job)
+        del self._ends[bisect_left(self._ends, (end, job))]
+        self._reserved = None
+
+    def serve(self) -> None:
+        """Start who is first in line as long as one fits; then let those behind overtake where that does not delay it."""
+        self._reserved = None
+        room, queue, take = self._room, self._room.queue, self._room.placement.take
+        while queue:
+            job = queue.head()
+            place = take(room.gpus[job])
+            if place is False:
+                break
+            room.start(job, place)
+        if len(queue) > 1:
+            self._overtake(queue.behind(room.window))
+
+    def arrived(self, job: int) -> None:
+        """Only a job that came just now can start before something ends: the others could not, and time is not on their side."""
+        queue = self._room.queue
+        if queue.head() == job:
+            self.serve()
+        elif len(queue) <= 1 + self._room.window:
+            self._overtake([job])
+
+    def withdrawn(self, job: int) -> None:  # noqa: ARG002  nothing is kept of those behind the first in line
+        self._reserved = None
+
+    def _reservation(self, job: int) -> tuple[int, float, list[int]]:
+        """(`job`, when it fits by the estimated ends, the nodes it then has): none by number on a spread pool; infinity where it does not
+        fit on what is there now."""
+        if self._reserved is None or self._reserved[0] != job:
+            gpus, placement = self._room.gpus[job], self._room.placement
+            if not isinstance(placement, PackedNodes):
+                self._reserved = (job, self._spread(gpus - placement.free), [])
+            elif gpus > placement.gpus_per_node:
+                self._reserved = (job, *self._whole_nodes(placement, -(-gpus // placement.gpus_per_node)))
+            else:
+                self._reserved = (job, *self._one_node(placement, gpus))
+        return self._reserved
+
+    def _spread(self, lacking: int) -> float:
+        for end, job in self._ends:
+            lacking -= self._room.gpus[job]
+            if lacking <= 0:
+                return end
+        return math.inf
+
+    def _one_node(self, placement: PackedNodes, gpus: int) -> tuple[float, list[int]]:
+        """The node on which so many GPUs are free first."""
+        free: dict[int, int] = {}
+        for end, job in self._ends:
+            for node, held in _held(self._room.places[job], self._room.gpus[job], placement.gpus_per_node):
+                if placement.is_open(node):
+                    free[node] = free.get(node, placement.free_on(node)) + held
+                    if free[node] >= gpus:
+                        return end, [node]
+        return math.inf, []
+
+    def _whole_nodes(self, placement: PackedNodes, count: int) -> tuple[float, list[int]]:
+        """The first `count` nodes to be wholly free."""
+        size = placement.gpus_per_node
+        nodes = placement.whole_nodes_free()
+        free: dict[int, int] = {}
+        for end, job in self._ends:
+            for node, held in _held(self._room.places[job], self._room.gpus[job], size):
+                if placement.is_open(node):
+                    free[node] = free.get(node, placement.free_on(node)) + held
+                    if free[node] == size:
+                        nodes.append(node)
+            if len(nodes) >= count:
+                return end, nodes[-count:]
+        return math.inf, []
+
+    def _overtake(self, jobs: list[int]) -> None:
+        room, placement = self._room, self._room.placement
+        gpus_of, estimate = room.gpus, room.estimate_s
+        now, first, fits = room.clock._now, room.queue.head(), placement.fits
+        kept: tuple[int, float, list[int]] | None = None
+        for job in jobs:
+            gpus = gpus_of[job]
+            if not fits(gpus):
+                continue
+            if kept is None:
+                kept = self._reservation(first)
+            _, until, nodes = kept
+            place = placement.take(gpus) if now + estimate(job) <= until else self._take_beside(gpus, gpus_of[first], until, nodes)
+            if place is not False:
+                room.start(job, place)
+        if kept is not None:
+            self._reserved = kept  # whoever overtook left it as it was
+
+    def _take_beside(self, gpus: int, first: int, until: float, nodes: list[int]) -> Place | bool:
+        """GPUs that the first in line does not need at its reservation."""
+        placement = self._room.placement
+        if not isinstance(placement, PackedNodes):
+            spare = placement.free - first
+            for end, job in self._ends:
+                if end > until:
+                    break
+                spare += self._room.gpus[job]
+            return placement.take(gpus) if gpus <= spare else False
+        kept = [node for node in nodes if placement.is_open(node)]
+        for node in kept:
+            placement.close(node)
+        place = placement.take(gpus)
+        for node in kept:
+            placement.open(node)
+        return place
+
+
+def _held(place: Place, gpus: int, size: int) -> list[tuple[int, int]]:
+    """(node, GPUs) that a gang gives back."""
+    return [(node, size) for node in place] if isinstance(place, list) else [(place, gpus)] if place is not None else []
