@@ -42,12 +42,12 @@ def fit_correction(
     length, weights, unseen = min(found, key=lambda one: float(np.abs(one[2] * shares).mean()))
     if np.abs(unseen * shares).mean() >= np.abs(wanted * shares).mean():
         return None
-    moved = _bytes_by_sizes(names, measurements)
+    each = _by_sizes(names, measurements)
     for part in PARTS:
         correction = Correction(
             names=names, length=length, sites=tuple(map(tuple, sites.tolist())), weights=tuple((part * weights).tolist())
         )
-        if _monotone(fit, correction, sites, moved):
+        if _monotone(fit, correction, sites, each):
             return correction
     return None
 
@@ -64,21 +64,22 @@ def _kernel(one: Floats, other: Floats, length: float) -> Floats:
     return np.asarray(np.exp(-0.5 * squares / length**2))
 
 
-def _bytes_by_sizes(names: tuple[str, ...], measurements: Sequence[Measurement]) -> float:
-    """Bytes moved over the sizes' own measure of them (`_measure`), on average."""
+def _by_sizes(names: tuple[str, ...], measurements: Sequence[Measurement]) -> tuple[float, float]:
+    """Operations and bytes over the sizes' own measures of them (`_flops`, `_measure`), on average."""
     sizes = np.array([[float(one.shape.get(name, one.bytes)) for name in names] for one in measurements])
-    return float(np.mean([one.bytes for one in measurements] / _measure(names, sizes)))
+    flops = np.array([one.flops for one in measurements]) / np.maximum(_flops(names, sizes), 1.0)
+    return float(np.mean(flops)), float(np.mean([one.bytes for one in measurements] / _measure(names, sizes)))
 
 
 def _measure(names: tuple[str, ...], sizes: Floats) -> Floats:
-    """Elements of a product's operands and result, or the bytes themselves; attention's traffic is not fitted apart from its arithmetic."""
+    """Elements of a product's operands and result, of an attention's heads, or the bytes themselves."""
     if names == ("m", "n", "k"):
         m, n, k = sizes.T
         return np.asarray(m * k + k * n + m * n)
-    return sizes[:, 0]
+    return np.asarray(np.prod(sizes, axis=1))
 
 
-def _monotone(fit: Fit, correction: Correction, sites: Floats, bytes_each: float) -> bool:
+def _monotone(fit: Fit, correction: Correction, sites: Floats, each: tuple[float, float]) -> bool:
     """Whether more work never takes less time: along every size through every shape, to a factor of four beyond those measured."""
     names = correction.names
     low, high = sites.min(axis=0) - np.log(4), sites.max(axis=0) + np.log(4)
@@ -88,15 +89,16 @@ def _monotone(fit: Fit, correction: Correction, sites: Floats, bytes_each: float
         points[:, :, axis] = line
         flat = points.reshape(-1, len(names))
         factor = _kernel(flat, sites, correction.length) @ np.array(correction.weights)
-        seconds = (fit.overhead_s + _work(fit, names, np.exp(flat), bytes_each) * np.exp(factor)).reshape(len(sites), GRID)
+        seconds = (fit.overhead_s + _work(fit, names, np.exp(flat), each) * np.exp(factor)).reshape(len(sites), GRID)
         if (np.diff(seconds, axis=1) < 0).any():
             return False
     return True
 
 
-def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, bytes_each: float) -> Floats:
+def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, each: tuple[float, float]) -> Floats:
     """`Fit.seconds` without overhead and correction, for many sizes at once."""
-    flops = _flops(names, sizes)
+    flops_each, bytes_each = each
+    flops = flops_each * _flops(names, sizes)
     compute = flops / fit.flops_per_s if fit.flops_per_s else np.zeros(len(sizes))
     for name, half in fit.half.items():
         compute = compute * (1 + half / sizes[:, names.index(name)])
@@ -105,9 +107,9 @@ def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, bytes_each: float) ->
 
 
 def _flops(names: tuple[str, ...], sizes: Floats) -> Floats:
-    """Arithmetic of a product, of causal attention up to a factor, or none."""
+    """What a product's arithmetic grows with, or that of attention; none for bytes alone."""
     if names == ("m", "n", "k"):
-        return np.asarray(2 * np.prod(sizes, axis=1))
+        return np.asarray(np.prod(sizes, axis=1))
     if names == ("heads", "sequence", "head"):
-        return np.asarray(2 * sizes[:, 0] * sizes[:, 1] ** 2 * sizes[:, 2])
+        return np.asarray(sizes[:, 0] * sizes[:, 1] ** 2 * sizes[:, 2])
     return np.zeros(len(sizes))

@@ -8,11 +8,14 @@ from sim.cost.collectives import NodeType
 from sim.cost.merge import BYTES_PER_PARAMETER, models_read
 from sim.cost.models import ModelShape
 from sim.cost.products import product_seconds
-from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, step_cost
-from sim.scenario.workloads import MergeMethod
+from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
+from sim.scenario.workloads import MergeMethod, Precision
 
 MERGE = "merge-"
 """Merge probes, and their families, are named for their methods."""
+
+
+TRANSFORMERS: dict[str, Precision] = {"transformer-step": "bf16", "transformer-step-int8": "int8-mixed"}
 
 
 def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
@@ -21,7 +24,9 @@ def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
         return _merge(probe, shape, calibration)
     if not {"matmul-bf16", "memory-copy"} <= calibration.fits.keys():
         return None
-    return _mlp(shape, calibration) if probe == "mlp-step" else _transformer(shape, calibration)
+    if TRANSFORMERS.get(probe) == "int8-mixed" and not {"int8-linear", "matmul-int8"} & calibration.fits.keys():
+        return None
+    return _mlp(shape, calibration) if probe == "mlp-step" else _transformer(shape, calibration, TRANSFORMERS[probe])
 
 
 def _merge(probe: str, shape: Shape, calibration: Calibration) -> float | None:
@@ -40,14 +45,16 @@ def _mlp(shape: Shape, calibration: Calibration) -> float:
     seconds = sum(product_seconds(calibration, "bf16", m, n, k) for m, n, k in products)
     # GELU forward (read, write) and backward (two reads, a write); the loss forward and backward; bf16.
     activations = 2.0 * batch * (5 * hidden + 6 * outputs)
+    passes = calibration.fit("elementwise" if "elementwise" in calibration.fits else "memory-copy")
     weights = hidden * (inputs + outputs)
-    return seconds + calibration.fit("memory-copy").bytes_seconds(activations + OPTIMISER_TRAFFIC * weights)
+    stepped = calibration.fit(optimiser_family(calibration)).bytes_seconds(OPTIMISER_TRAFFIC * weights)
+    return seconds + passes.bytes_seconds(activations) + stepped
 
 
-def _transformer(shape: Shape, calibration: Calibration) -> float | None:
+def _transformer(shape: Shape, calibration: Calibration, precision: Precision) -> float | None:
     names = ("layers", "hidden", "intermediate", "heads", "kv_heads", "vocabulary")
     layers, hidden, intermediate, heads, kv_heads, vocabulary = (shape[name] for name in names)
     model = ModelShape("anchor", layers, hidden, intermediate, heads, kv_heads, vocabulary, "measured here", head_size=hidden // heads)
-    job = TrainingJob(model, "bf16", 1, shape["sequence"], shape["batch"] * shape["sequence"])
+    job = TrainingJob(model, precision, 1, shape["sequence"], shape["batch"] * shape["sequence"])
     cost = step_cost(job, calibration, NodeType(calibration.device.id, 1, None, None))
     return cost.seconds if cost else None

@@ -42,6 +42,10 @@ class Probe(Protocol):
         """Shapes to measure, the same on every call."""
         ...
 
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        """Bytes read and written, and floating-point operations, in one call of this shape."""
+        ...
+
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:
         """Random inputs of this shape on the device; `folder` is on the storage to be measured."""
         ...

@@ -67,6 +67,9 @@ class _Disk:
         sizes = (8, 16, 24, 32, 48, 64) if quick else (16, 32, 64, 96, 128, 192, 256, 384, 512, 768)
         return [{"bytes": size * MIB} for size in sizes]
 
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        return float(shape["bytes"]), 0.0
+
 
 class DiskRead(_Disk):
     name = family = "disk-read"
@@ -81,7 +84,7 @@ class DiskRead(_Disk):
             note = "disk-read: whether the page cache let go of the files cannot be told here"
         elif cached > CACHED:
             note = "disk-read: the page cache kept some of the files, so reads look faster than the disk is"
-        return Work(lambda: read_file(path, buffer), float(shape["bytes"]), 0.0, note=note)
+        return Work(lambda: read_file(path, buffer), *self.counts(shape), note=note)
 
 
 class DiskWrite(_Disk):
@@ -90,7 +93,7 @@ class DiskWrite(_Disk):
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         path, block = folder / f"write-{shape['bytes']}", os.urandom(BLOCK)
-        return Work(lambda: write_file(path, block, shape["bytes"]), float(shape["bytes"]), 0.0)
+        return Work(lambda: write_file(path, block, shape["bytes"]), *self.counts(shape))
 
 
 PROBES = (DiskRead(), DiskWrite())

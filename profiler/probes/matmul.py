@@ -4,6 +4,8 @@ Results go into memory taken beforehand: a large one that the system maps and cl
 product itself (measured: 26 ms for 4 in int8, 4080×3488×80).
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -34,22 +36,37 @@ class Matmul:
 
     anchor = False
 
-    def __init__(self, dtype: str, torch_dtype: torch.dtype, product: Product) -> None:
+    def __init__(
+        self,
+        dtype: str,
+        torch_dtype: torch.dtype,
+        product: Product,
+        written: torch.dtype | None = None,
+        needs: Callable[[torch.device], None] = lambda _: None,
+    ) -> None:
+        """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this."""
         self.name = self.family = f"matmul-{dtype}"
         self.dtype = dtype
         self.measures = f"dense product in {dtype}"
         self._torch_dtype = torch_dtype
         self._product = product
+        self._written = written or torch_dtype
+        self._needs = needs
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
         return product_shapes(device, quick=quick)
 
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        m, n, k = shape["m"], shape["n"], shape["k"]
+        return float(self._torch_dtype.itemsize * (m * k + k * n) + self._written.itemsize * m * n), 2.0 * m * n * k
+
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
+        self._needs(device)
         m, n, k = shape["m"], shape["n"], shape["k"]
         left, right = self._random((m, k), device), self._random((n, k), device).t()
-        out = torch.empty(m, n, dtype=torch.int32 if self.dtype == "int8" else self._torch_dtype, device=device)
-        product, moved = self._product, left.element_size() * (m * k + k * n) + out.element_size() * m * n
-        return Work(lambda: product(left, right, out=out), float(moved), 2.0 * m * n * k)
+        out = torch.empty(m, n, dtype=self._written, device=device)
+        product = self._product
+        return Work(lambda: product(left, right, out=out), *self.counts(shape))
 
     def _random(self, shape: tuple[int, int], device: torch.device) -> torch.Tensor:
         if self._torch_dtype == torch.int8:
@@ -57,8 +74,37 @@ class Matmul:
         return torch.randn(shape, dtype=torch.float32, device=device).to(self._torch_dtype)
 
 
+def tf32_product(left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor:
+    """fp32 operands through TF32 tensor cores, which torch leaves off unless asked."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        return torch.mm(left, right, out=out)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def fp8_product(left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor:
+    """e4m3 operands with one scale each, as float8 training multiplies tensor by tensor."""
+    return torch._scaled_mm(left, right, out_dtype=out.dtype, scale_a=_one(left.device), scale_b=_one(left.device), out=out)
+
+
+@cache
+def _one(device: torch.device) -> torch.Tensor:
+    return torch.ones((), device=device)
+
+
+def needs_tensor_cores(device: torch.device) -> None:
+    """NotImplementedError, which skips the probe with this note, where there is no TF32 unit."""
+    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability() < (8, 0):
+        raise NotImplementedError("TF32 is a format of NVIDIA's tensor cores since Ampere; this device has none")
+
+
 PROBES = (
     Matmul("fp32", torch.float32, torch.mm),
+    Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores),
     Matmul("bf16", torch.bfloat16, torch.mm),
-    Matmul("int8", torch.int8, torch._int_mm),
+    Matmul("fp16", torch.float16, torch.mm),
+    Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16),
+    Matmul("int8", torch.int8, torch._int_mm, torch.int32),
 )

@@ -23,12 +23,15 @@ class MergeLinear:
         scale = 1 if device.type == "cpu" else 8
         return [{"experts": k, "parameters": size * scale * MILLION} for k, size in product(experts, sizes)]
 
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        return 2.0 * (shape["experts"] + 1) * shape["parameters"], 2.0 * shape["experts"] * shape["parameters"]
+
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         k, parameters = shape["experts"], shape["parameters"]
         experts = [random_numbers(parameters, torch.bfloat16, device) for _ in range(k)]
         weights = [1.0 / k] * k
         out = torch.empty_like(experts[0])
-        return Work(lambda: merge_linear(experts, weights, out), 2.0 * (k + 1) * parameters, 2.0 * k * parameters)
+        return Work(lambda: merge_linear(experts, weights, out), *self.counts(shape))
 
 
 PROBES = (MergeLinear(),)

@@ -15,10 +15,13 @@ def add(commands: Any) -> None:
     depth.add_argument("--quick", action="store_true", help="about a minute (default)")
     depth.add_argument("--full", action="store_true", help="up to ten minutes: more shapes, more processes")
     profile.add_argument("--out", type=Path, metavar="FILE", help="calibration file to write (default: <device>.json)")
+    profile.add_argument("--list", action="store_true", help="show every probe, what it measures and what it costs, and measure nothing")
     profile.set_defaults(command=_profile)
 
 
 def _profile(options: argparse.Namespace) -> int:
+    if options.list:
+        return _list(options.device)
     from profiler.profile import profile
 
     with progress("measuring") as step:
@@ -26,6 +29,14 @@ def _profile(options: argparse.Namespace) -> int:
     from sim.report.terminal import console, print_calibration
 
     print_calibration(console(), calibration, path)
+    return 0
+
+
+def _list(device: str) -> int:
+    from profiler.listing import listed_probes
+    from sim.report.probe_lines import probe_lines
+
+    print("\n".join(probe_lines(listed_probes(device))))
     return 0
 
 

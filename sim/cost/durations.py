@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_fits
+from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_families, evaluation_fits
 from sim.cost.merge import merge_cost, merge_fits
 from sim.cost.models import model_shape
 from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost, training_families
@@ -76,9 +76,11 @@ def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibr
         named = ["merge-linear"]
         named += ["host-copy"] if work.source != "device" and calibration.device.kind == "gpu" else []
         named += ["disk-read", "disk-write"] if work.source == "storage" else []
-    else:
+    elif isinstance(work, TrainingWorkload):
         named = list(training_families(calibration, work.precision))
-        named += ["disk-write"] if isinstance(work, TrainingWorkload) and work.checkpoint is not None else []
+        named += ["disk-write"] if work.checkpoint is not None else []
+    else:
+        named = list(evaluation_families(calibration, work.precision))
     return tuple(family for family in named if family in calibration.fits)
 
 

@@ -6,10 +6,12 @@ costs what its language model costs, and only its memory is larger.
 
 from dataclasses import dataclass
 
+from sim.cost.attention import attention_family, attention_seconds
 from sim.cost.calibration import Calibration
 from sim.cost.models import ModelShape
-from sim.cost.products import BYTES
-from sim.cost.training import USABLE_MEMORY, attention_seconds, dense_precision, elementwise_bytes, linear_seconds
+from sim.cost.passes import pass_families, passes_seconds
+from sim.cost.products import BYTES, product_families
+from sim.cost.training import USABLE_MEMORY, dense_precision, linear_seconds
 from sim.scenario.workloads import Precision
 
 BATCH_TOKENS = 16384
@@ -41,13 +43,24 @@ def evaluation_cost(shape: ModelShape, precision: Precision, sequence: int, cali
     """Forward-pass cost of `shape`; scores need no logits beyond the last layer's, which are counted."""
     dense = dense_precision(precision)
     tokens = max(BATCH_TOKENS // sequence, 1) * sequence
-    copy = calibration.fit("memory-copy")
     body, head = shape.text_linears()[:-1], shape.text_linears()[-1:]
     text = linear_seconds(body, tokens, precision, calibration, backward=False)
     text += linear_seconds(head, tokens, dense, calibration, backward=False)
-    text += attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, sequence, calibration, dense)
-    text += copy.bytes_seconds(elementwise_bytes(shape, tokens, BYTES[precision]))
+    text += attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, sequence, calibration, dense, training=False)
+    text += passes_seconds(shape, tokens, BYTES[precision], calibration, training=False)
     return EvaluationCost(token_s=text / tokens, image_s=_image_seconds(shape, precision, sequence, calibration))
+
+
+def evaluation_families(calibration: Calibration, precision: Precision) -> tuple[str, ...]:
+    """Families an evaluation rests on, in order and without repeats."""
+    dense = dense_precision(precision)
+    families = (
+        *product_families(calibration, precision),
+        f"matmul-{dense}",
+        attention_family(calibration, dense, training=False),
+        *pass_families(calibration, training=False),
+    )
+    return tuple(dict.fromkeys(families))
 
 
 def _image_seconds(shape: ModelShape, precision: Precision, sequence: int, calibration: Calibration) -> float:
@@ -61,4 +74,4 @@ def _image_seconds(shape: ModelShape, precision: Precision, sequence: int, calib
     seconds += linear_seconds(text_side, sequence, precision, calibration, backward=False)
     heads = vision.hidden // 80  # 16 heads of 80 in the published tower
     # Not causal: twice the causal half that attention_seconds counts.
-    return seconds + 2 * attention_seconds(vision.layers, heads, 80, vision.tokens, vision.tokens, calibration, dense)
+    return seconds + 2 * attention_seconds(vision.layers, heads, 80, vision.tokens, vision.tokens, calibration, dense, training=False)

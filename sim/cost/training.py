@@ -12,10 +12,12 @@ from functools import cached_property
 from itertools import product
 from typing import Literal
 
+from sim.cost.attention import attention_family, attention_seconds
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType, all_gather_seconds, all_reduce_seconds
 from sim.cost.models import Linear, ModelShape
-from sim.cost.products import BYTES, product_families, product_seconds
+from sim.cost.passes import pass_families, passes_seconds
+from sim.cost.products import BYTES, INT8_FAMILIES, product_families, product_seconds
 from sim.scenario.workloads import Precision
 
 WEIGHT_BYTES, GRADIENT_BYTES, OPTIMISER_BYTES = 2, 2, 12
@@ -71,26 +73,10 @@ def linear_seconds(linears: Iterable[Linear], tokens: float, precision: Precisio
         k, n = linear.inputs, linear.outputs
         seconds = product_seconds(calibration, precision, tokens, n, k)
         if backward:
-            seconds += product_seconds(calibration, precision, tokens, k, n)
-            seconds += product_seconds(calibration, precision, k, n, tokens)
+            seconds += product_seconds(calibration, precision, tokens, k, n, "grad-input")
+            seconds += product_seconds(calibration, precision, k, n, tokens, "grad-weight")
         total += linear.count * seconds
     return total
-
-
-def attention_seconds(layers: int, heads: int, head_size: int, tokens: float, sequence: int, calibration: Calibration, dense: str) -> float:
-    """Seconds of causal attention's two products in one forward pass; half of each square is masked and never computed."""
-    fit = calibration.fit(f"matmul-{dense}")
-    scores = fit.matmul_seconds(sequence, sequence, head_size)
-    values = fit.matmul_seconds(sequence, head_size, sequence)
-    return layers * heads * (tokens / sequence) * (scores + values - 2 * fit.overhead_s) / 2
-
-
-def elementwise_bytes(shape: ModelShape, tokens: float, size: int) -> float:
-    """Bytes that norms, rotary embeddings, SwiGLU, residuals and the loss move in a forward pass, each a fused kernel."""
-    query, key = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    layer = 4 * shape.hidden + 6 * shape.hidden + 2 * (query + key) + 3 * shape.intermediate
-    loss = 2 * shape.vocabulary * (size + 4) / size
-    return size * tokens * (shape.layers * layer + loss)
 
 
 def dense_precision(precision: Precision) -> Literal["fp32", "bf16"]:
@@ -98,9 +84,22 @@ def dense_precision(precision: Precision) -> Literal["fp32", "bf16"]:
     return "fp32" if precision == "fp32" else "bf16"
 
 
+def optimiser_family(calibration: Calibration) -> str:
+    """The calibration's family that an AdamW step rests on."""
+    return "adamw" if "adamw" in calibration.fits else "memory-copy"
+
+
 def training_families(calibration: Calibration, precision: Precision) -> tuple[str, ...]:
     """Families a step rests on, in order and without repeats."""
-    return tuple(dict.fromkeys((*product_families(calibration, precision), f"matmul-{dense_precision(precision)}", "memory-copy")))
+    dense = dense_precision(precision)
+    families = (
+        *product_families(calibration, precision, INT8_FAMILIES),
+        f"matmul-{dense}",
+        *(attention_family(calibration, dense, training=training) for training in (True, False)),
+        *(family for training in (True, False) for family in pass_families(calibration, training=training)),
+        optimiser_family(calibration),
+    )
+    return tuple(dict.fromkeys(families))
 
 
 def memory_bytes(job: TrainingJob, layout: Layout) -> float:
@@ -158,20 +157,22 @@ def step_cost(job: TrainingJob, calibration: Calibration, node_type: NodeType) -
 def _layout_cost(job: TrainingJob, layout: Layout, calibration: Calibration, node_type: NodeType) -> StepCost:
     shape, tokens = job.shape, layout.micro_tokens
     rounds = job.tokens_per_gpu / tokens
-    dense = dense_precision(job.precision)
-    copy = calibration.fit("memory-copy")
+    dense, sequence = dense_precision(job.precision), min(job.sequence, tokens)
     # The output head stays dense: quantising it costs quality, and torchao leaves it alone.
     body, head = shape.text_linears()[:-1], shape.text_linears()[-1:]
-    forward = linear_seconds(body, tokens, job.precision, calibration, backward=False)
-    both = linear_seconds(body, tokens, job.precision, calibration, backward=True) + linear_seconds(
-        head, tokens, dense, calibration, backward=True
-    )
-    attention = attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, min(job.sequence, tokens), calibration, dense)
-    traffic = copy.bytes_seconds(3 * elementwise_bytes(shape, tokens, BYTES[job.precision]))
-    again = 1 if layout.recompute else 0
-    linear_s = rounds * (both + again * forward)
-    # A flash-attention backward pass recomputes the scores: five products to the forward's two.
-    attention_s = rounds * attention * (3.5 + again)
+
+    def attention(*, training: bool) -> float:
+        return attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, sequence, calibration, dense, training=training)
+
+    linear = linear_seconds(body, tokens, job.precision, calibration, backward=True)
+    linear += linear_seconds(head, tokens, dense, calibration, backward=True)
+    attended = attention(training=True)
+    traffic = passes_seconds(shape, tokens, BYTES[job.precision], calibration, training=True)
+    if layout.recompute:
+        linear += linear_seconds(body, tokens, job.precision, calibration, backward=False)
+        attended += attention(training=False)
+        traffic += passes_seconds(shape, tokens, BYTES[job.precision], calibration, training=False)
+    linear_s, attention_s = rounds * linear, rounds * attended
     owned = shape.parameters / job.gpus if layout.sharding == "sharded" else shape.parameters
     backward_s = 2 / 3 * (linear_s + attention_s)
     return StepCost(
@@ -179,7 +180,7 @@ def _layout_cost(job: TrainingJob, layout: Layout, calibration: Calibration, nod
         linear_s=linear_s,
         attention_s=attention_s,
         traffic_s=rounds * traffic,
-        optimiser_s=copy.bytes_seconds(OPTIMISER_TRAFFIC * owned),
+        optimiser_s=calibration.fit(optimiser_family(calibration)).bytes_seconds(OPTIMISER_TRAFFIC * owned),
         network_s=max(0.0, _network_seconds(job, layout, rounds, node_type) - backward_s),
         memory_bytes=memory_bytes(job, layout),
     )

@@ -6,8 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from profiler.int8_training import int8_product, int8_product_in_blocks, quantise  # noqa: E402
 from profiler.merging import CHUNK, merge_linear  # noqa: E402
-from profiler.probes.int8_linear import int8_product, int8_product_in_blocks, quantise  # noqa: E402
+from profiler.probes.int8_linear import LAYOUTS  # noqa: E402
+from sim.cost.products import Product  # noqa: E402
 
 BF16_ROUNDING = 2.0**-8
 """Largest relative error of rounding to bf16's eight significant bits."""
@@ -83,7 +85,8 @@ def test_an_int8_product_is_the_float_product_within_quantisation_error(m: int, 
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(32, 48, 64), (3000, 64, 512), (40, 6000, 128)])
-def test_blocks_give_the_same_int8_product(m: int, n: int, k: int) -> None:
-    left, right = torch.randn(m, k).bfloat16(), torch.randn(n, k).bfloat16().t()
+@pytest.mark.parametrize("product", sorted(LAYOUTS))
+def test_blocks_give_the_same_int8_product_in_every_layout(product: Product, m: int, n: int, k: int) -> None:
+    left, right = LAYOUTS[product](torch.randn(m, k).bfloat16(), torch.randn(k, n).bfloat16())
     out = torch.empty(m, n, dtype=torch.bfloat16)
     torch.testing.assert_close(int8_product_in_blocks(left, right, out), int8_product(left, right), rtol=2 * BF16_ROUNDING, atol=1e-6)

@@ -7,56 +7,72 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from profiler.budget import NEEDED_SHAPES  # noqa: E402
+from profiler.measuring import Item, Request, measure  # noqa: E402
 from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E402
 from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
+from profiler.probes.matmul import fp8_product  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
 
 CPU = torch.device("cpu")
-FAMILIES = {
-    "matmul-fp32",
-    "matmul-bf16",
-    "matmul-int8",
-    "int8-linear",
-    "memory-copy",
-    "host-copy",
-    "disk-read",
-    "disk-write",
-    "merge-linear",
-}
-ANCHORS = {"mlp-step", "transformer-step"}
+PRODUCT = {"m": 32, "n": 48, "k": 16}
+ROWS = {"tokens": 16, "width": 64}
+HEADS = {"heads": 4, "sequence": 32, "head": 16}
+LLAMA = {"layers": 2, "hidden": 32, "intermediate": 64, "heads": 4, "kv_heads": 2, "vocabulary": 64, "sequence": 16, "batch": 2}
 TINY = {
-    "matmul-fp32": {"m": 32, "n": 48, "k": 16},
-    "matmul-bf16": {"m": 32, "n": 48, "k": 16},
-    "matmul-int8": {"m": 32, "n": 48, "k": 16},
-    "int8-linear": {"m": 32, "n": 48, "k": 16},
+    **dict.fromkeys(("matmul-fp32", "matmul-bf16", "matmul-fp16", "matmul-int8"), PRODUCT),
+    "matmul-fp8": {"m": 32, "n": 48, "k": 16},
+    **dict.fromkeys(("int8-linear", "int8-grad-input", "int8-grad-weight"), PRODUCT),
+    **dict.fromkeys((f"{one}{of}" for one in ("norm", "gate", "rotary", "loss") for of in ("", "-training")), ROWS),
+    "elementwise": ROWS,
+    "attention": HEADS,
+    "attention-training": HEADS,
+    "adamw": {"parameters": 8000},
     "memory-copy": {"bytes": 4096},
     "disk-read": {"bytes": MIB},
     "disk-write": {"bytes": MIB},
     "merge-linear": {"experts": 3, "parameters": 1000},
     "mlp-step": {"batch": 8, "inputs": 16, "hidden": 32, "outputs": 16},
-    "transformer-step": {
-        "layers": 2, "hidden": 32, "intermediate": 64, "heads": 4, "kv_heads": 2, "vocabulary": 64, "sequence": 16, "batch": 2,
-    },
-}  # fmt: skip
+    "transformer-step": LLAMA,
+    "transformer-step-int8": LLAMA,
+}
+ELEMENTS, WIDENED = 32 * 16 + 16 * 48, 32 * 48
 COUNTED = {
-    "matmul-fp32": (4 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
-    "matmul-bf16": (2 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
-    "matmul-int8": (32 * 16 + 16 * 48 + 4 * 32 * 48, 2 * 32 * 48 * 16),
-    "int8-linear": (2 * (32 * 16 + 16 * 48 + 32 * 48), 2 * 32 * 48 * 16),
+    "matmul-fp32": (4 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "matmul-bf16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "matmul-fp16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "matmul-fp8": (ELEMENTS + 2 * WIDENED, 2 * 32 * 48 * 16),
+    "matmul-int8": (ELEMENTS + 4 * WIDENED, 2 * 32 * 48 * 16),
+    "int8-linear": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "int8-grad-input": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "int8-grad-weight": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    "norm": (2 * 2 * 16 * 64, 0),
+    "norm-training": (2 * 5 * 16 * 64, 0),
+    "gate": (2 * 3 * 16 * 64, 0),
+    "gate-training": (2 * 8 * 16 * 64, 0),
+    "rotary": (2 * 2 * 16 * 64, 0),
+    "rotary-training": (2 * 4 * 16 * 64, 0),
+    "loss": ((2 + 4) * 16 * 64, 0),
+    "loss-training": ((2 + 2 + 8) * 16 * 64, 0),
+    "elementwise": (2 * 3 * 16 * 64, 0),
+    "attention": (2 * 4 * 4 * 32 * 16, 2 * 4 * 32 * 32 * 16),
+    "attention-training": (2 * 12 * 4 * 32 * 16, 7 * 4 * 32 * 32 * 16),
+    "adamw": (28 * 8000, 0),
     "memory-copy": (2 * 4096, 0),
     "disk-read": (MIB, 0),
     "disk-write": (MIB, 0),
     "merge-linear": (4 * 1000 * 2, 2 * 3 * 1000),
 }
+"""Bytes and operations that each of TINY's shapes counts."""
 
 
-def test_discovery_finds_every_probe() -> None:
+def test_discovery_finds_every_probe_by_its_name() -> None:
     probes = all_probes()
-    assert {name for name, probe in probes.items() if not probe.anchor} == FAMILIES
-    assert {name for name, probe in probes.items() if probe.anchor} == ANCHORS
+    assert set(TINY) <= set(probes)
     for name, probe in probes.items():
         assert probe.name == name
         assert len(probe.measures) > 10
+        assert probe.anchor == ("-step" in name)
 
 
 def test_the_profiler_measures_every_family_that_a_datasheet_states() -> None:
@@ -73,8 +89,9 @@ def test_shapes_are_distinct_reproducible_and_enough_to_fit(kind: str, quick: bo
         shapes = probe.shapes(device, quick=quick)
         assert shapes == probe.shapes(device, quick=quick)
         assert len({tuple(shape.items()) for shape in shapes}) == len(shapes)
-        if not probe.anchor and not (name == "host-copy" and kind == "cpu"):
-            assert len(shapes) >= 5
+        if not probe.anchor and not (name.startswith("host-copy") and kind == "cpu"):
+            assert len(shapes) >= NEEDED_SHAPES, name
+        assert all(sum(probe.counts(shape)) > 0 for shape in shapes)
     assert not all_probes()["host-copy"].shapes(torch.device("cpu"), quick=quick)
 
 
@@ -97,6 +114,7 @@ def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, tmp_path: Path
     work = all_probes()[name].prepare(TINY[name], CPU, tmp_path)
     work.call()
     work.call()
+    assert (work.bytes, work.flops) == all_probes()[name].counts(TINY[name])
     if name in COUNTED:
         assert (work.bytes, work.flops) == COUNTED[name]
     else:
@@ -104,7 +122,22 @@ def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, tmp_path: Path
         assert work.warm_up > 1
 
 
-@pytest.mark.parametrize("name", sorted(ANCHORS))
+def test_what_a_device_has_not_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    request = Request(item=Item(probe="matmul-tf32", shape=PRODUCT), repeat_s=0.001, limit_s=60.0)
+    sample = measure(request, all_probes()["matmul-tf32"], CPU, tmp_path)
+    assert sample.scope == "probe"
+    assert sample.skipped is not None
+    assert "TF32 is a format of NVIDIA's tensor cores" in sample.skipped
+
+
+def test_an_fp8_product_is_that_of_its_rounded_operands() -> None:
+    left, right = (torch.randn(size).to(torch.float8_e4m3fn) for size in ((32, 16), (48, 16)))
+    out = torch.empty(32, 48, dtype=torch.bfloat16)
+    fp8_product(left, right.t(), out=out)
+    assert torch.allclose(out.float(), left.float() @ right.float().t(), rtol=0.01, atol=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in TINY if "-step" in name))
 def test_a_training_step_learns(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that did not reach the weights would be measured too fast."""
     torch.manual_seed(0)

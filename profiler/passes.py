@@ -1,0 +1,43 @@
+"""An operation of a network as it is measured: its forward pass alone, or with its backward pass, as autograd runs them in training."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from profiler.probes import Shape, filled_space
+
+WIDTHS = {"cpu": (256, 8192), "cuda": (2048, 16384)}
+"""Of activations, and of a step's tokens: from small models to large ones."""
+MOST_VALUES = {"cpu": 8e6, "cuda": 2.5e8}
+LEAST_VALUES = {"cpu": 1e5, "cuda": 4e6}
+
+
+def forward_alone(call: Callable[[], torch.Tensor]) -> Callable[[], object]:
+    """The call without a graph, as in evaluation."""
+
+    def run() -> torch.Tensor:
+        with torch.no_grad():
+            return call()
+
+    return run
+
+
+def with_backward(call: Callable[[], torch.Tensor], inputs: Sequence[torch.Tensor]) -> Callable[[], object]:
+    """The call and the gradients of `inputs`, for a random gradient of its result."""
+    gradient = torch.randn_like(call())
+
+    def run() -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad(call(), inputs, gradient)
+
+    return run
+
+
+def token_shapes(device: torch.device, *, quick: bool, least: int = 256, multiple: int = 64) -> list[Shape]:
+    """(tokens, width) of activations, from what stays in a cache to what does not."""
+    points = filled_space(80, *WIDTHS[device.type], multiple, 2)
+    fitting = [
+        (tokens, width)
+        for tokens, width in points
+        if LEAST_VALUES[device.type] <= tokens * width <= MOST_VALUES[device.type] and width >= least
+    ]
+    return [{"tokens": tokens, "width": width} for tokens, width in fitting[: 8 if quick else 16]]

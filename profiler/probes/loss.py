@@ -1,0 +1,40 @@
+"""Cross-entropy over a vocabulary, of bf16 logits widened to fp32, as language models are trained."""
+
+from pathlib import Path
+
+import torch
+
+from profiler.llama import token_loss
+from profiler.passes import forward_alone, token_shapes
+from profiler.probes import Shape, Work
+from sim.cost.passes import family, pass_bytes
+
+
+class Loss:
+    dtype = "bf16"
+    anchor = False
+
+    def __init__(self, *, training: bool) -> None:
+        self._training = training
+        self.name = self.family = family("loss", training=training)
+        self.measures = f"cross-entropy of bf16 logits in fp32, {'forward and backward' if training else 'forward'}"
+
+    def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
+        return token_shapes(device, quick=quick, least=1024)
+
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        return pass_bytes("loss", shape["tokens"], shape["width"], 2, training=self._training), 0.0
+
+    def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
+        logits = torch.randn(shape["tokens"], shape["width"], device=device).bfloat16().requires_grad_()
+        wanted = torch.randint(0, shape["width"], (shape["tokens"],), device=device)
+
+        def call() -> torch.Tensor:
+            return token_loss(logits, wanted)
+
+        if self._training:
+            return Work(lambda: torch.autograd.grad(call(), logits), *self.counts(shape))
+        return Work(forward_alone(call), *self.counts(shape))
+
+
+PROBES = (Loss(training=False), Loss(training=True))
