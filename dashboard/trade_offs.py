@@ -14,6 +14,7 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import Precision
 from sim.study.comparison import compare
 from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 AS_WRITTEN = "as written"
 PLACE = "this plan"
@@ -76,8 +77,8 @@ def _try(document: Document, changes: dict[str, Any], tried: dict[str, tuple[str
     """Run the plan and note it under the next number."""
     for key, value in changes.items():
         document = document.override(key, value, place=PLACE)
-    with progress_shown("Running…") as step:
-        summary = run_plan(document, progress=step).summary
+    with progress_shown("Running…") as step, Runner(progress=step) as runner:
+        summary = run_plan(document, runner=runner).summary
     change = "; ".join(f"{key} = {_said(value)}" for key, value in changes.items()) or AS_WRITTEN
     tried[f"plan {len(tried) + 1}"] = (change, summary)
 

@@ -13,6 +13,7 @@ from sim.scenario.errors import InputError
 from sim.scenario.loading import shipped_scenarios
 from sim.study.comparison import plan_documents, run_plans
 from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 FILE = "scenario.yaml"
 
@@ -32,12 +33,12 @@ def page() -> None:
     replications = left.number_input("Replications (empty: as written)", min_value=1, value=None, step=1, key="replications")
     if right.button("Run", type="primary", key="run-scenario"):
         st.session_state.pop("kept", None)
-        with errors_shown(), progress_shown("Running…") as step:
+        with errors_shown(), progress_shown("Running…") as step, Runner(progress=step) as runner:
             document = _document(text)
             if replications is not None:
                 document = document.override("replications", int(replications), place="Replications")
             plans = plan_documents(document)
-            st.session_state["kept"] = save(run_plans(plans, progress=step) if plans else run_plan(document, progress=step))
+            st.session_state["kept"] = save(run_plans(plans, runner) if plans else run_plan(document, runner=runner))
     if "kept" in st.session_state:
         with errors_shown():
             st.success(f"Kept in `{st.session_state['kept']}`")

@@ -19,11 +19,12 @@ def add(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from sim.results.run_folder import refuse_folder
     from sim.study.comparison import run_plans, scenario_documents
+    from sim.study.runner import Runner
 
     documents = scenario_documents([open_scenario(scenario, options) for scenario in options.scenarios])
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step:
-        study = run_plans(documents, workers=options.workers, progress=step)
+    with progress("replications") as step, Runner(options.workers, step) as runner:
+        study = run_plans(documents, runner)
     keep(study, options)
     return 0

@@ -27,14 +27,11 @@ def _run(options: argparse.Namespace) -> int:
         refuse_folder(options.out, replace=False)
     from sim.study.comparison import plan_documents, run_plans
     from sim.study.run import Run, run_plan
+    from sim.study.runner import Runner
 
     plans = plan_documents(document)
-    with progress("replications") as step:
-        result = (
-            run_plans(plans, workers=options.workers, progress=step)
-            if plans
-            else run_plan(document, workers=options.workers, progress=step)
-        )
+    with progress("replications") as step, Runner(options.workers, step) as runner:
+        result = run_plans(plans, runner) if plans else run_plan(document, runner=runner)
     keep(result, options)
     summaries = [result.summary] if isinstance(result, Run) else list(result.comparison.plans.values())
     missed = any(verdict.outcome == "missed" for summary in summaries for verdict in summary.verdicts)

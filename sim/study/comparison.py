@@ -6,7 +6,7 @@ its interval is far narrower than those of the plans themselves. Plans of other 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,8 @@ from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
 from sim.study.preparation import prepare
-from sim.study.run import Run, run_plan
+from sim.study.run import Run, run_prepared
+from sim.study.runner import Runner
 from sim.study.verdict import verdict
 
 COMPARED = ("wait.mean", "wait.p50", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation")
@@ -120,23 +121,10 @@ def refuse_unlike(documents: Mapping[str, Document]) -> None:
         raise InputError(problems)
 
 
-def run_plans(
-    documents: Mapping[str, Document], *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
-) -> Study:
+def run_plans(documents: Mapping[str, Document], runner: Runner | None = None) -> Study:
     """Run every plan; InputError, before the first runs, where one cannot be."""
     refuse_unlike(documents)
-    total = sum(prepare(document).scenario.replications for document in documents.values())
-    runs: dict[str, Run] = {}
-    before = 0
-    for plan, document in documents.items():
-        done_before = before
-
-        def step(done: int, _: int, done_before: int = done_before) -> None:
-            if progress is not None:
-                progress(done_before + done, total)
-
-        runs[plan] = run_plan(document, plan=plan, workers=workers, progress=step)
-        before += runs[plan].summary.replications
+    runs = run_prepared({plan: prepare(document) for plan, document in documents.items()}, runner)
     return Study(compare({plan: run.summary for plan, run in runs.items()}), runs)
 
 

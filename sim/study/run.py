@@ -1,12 +1,9 @@
-"""Run a plan: all its replications, here or over worker processes, joined into one summary."""
+"""Run plans: all their replications, wherever the runner has them run, joined into one summary a plan."""
 
 import hashlib
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from multiprocessing import get_context
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +18,8 @@ from sim.scenario.document import Document
 from sim.scenario.loading import resolved_yaml
 from sim.scenario.workloads import TraceWorkload
 from sim.study.preparation import Preparation, prepare
-from sim.study.replication import QUANTILES, Replication, replicate
-
-WORTH_PROCESSES_S = 4.0
-"""Work left that makes starting worker processes (about a second each) pay."""
-
-Progress = Callable[[int, int], None]
-"""Called with replications done and in all."""
+from sim.study.replication import QUANTILES, Replication
+from sim.study.runner import Runner, Task
 
 
 @dataclass(frozen=True)
@@ -48,31 +40,23 @@ class Run:
         write_run(folder, resolved_yaml(self.preparation.document), self.summary, self.tables, self.preparation.calibrations)
 
 
-def run_plan(document: Document, *, plan: str = "as written", workers: int | None = None, progress: Progress | None = None) -> Run:
-    """Run every replication of a document; the result does not depend on `workers`. InputError where it cannot be run."""
-    preparation = prepare(document)
-    done = []
-    for replication in _replications(preparation, workers):
-        done.append(replication)
-        if progress is not None:
-            progress(len(done), preparation.scenario.replications)
-    return Run(preparation, _summary(preparation, plan, done), _tables(done))
+def run_plan(document: Document, *, plan: str = "as written", runner: Runner | None = None) -> Run:
+    """Run every replication of a document; the result does not depend on the runner. InputError where it cannot be run."""
+    return run_prepared({plan: prepare(document)}, runner)[plan]
 
 
-def _replications(preparation: Preparation, workers: int | None) -> Iterator[Replication]:
-    """In order of their numbers. The first runs here: it finds what is wrong with the input, and tells how long one takes."""
-    began = time.perf_counter()
-    yield replicate(preparation, 0)
-    count = preparation.scenario.replications
-    left = range(1, count)
-    if workers is None:
-        workers = os.cpu_count() or 1 if (time.perf_counter() - began) * len(left) > WORTH_PROCESSES_S else 1
-    if workers == 1 or not left:
-        yield from (replicate(preparation, number) for number in left)
-        return
-    # Spawned, not forked: the dashboard has threads, and a forked child may inherit a lock that nobody will release.
-    with ProcessPoolExecutor(min(workers, len(left)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(replicate, [preparation] * len(left), left)
+def run_prepared(preparations: Mapping[str, Preparation], runner: Runner | None = None) -> dict[str, Run]:
+    """Run every replication of every plan, all of them over the same workers; InputError where one cannot be run."""
+    if runner is None:
+        with Runner() as own:
+            return run_prepared(preparations, own)
+    tasks = [Task(one, number) for one in preparations.values() for number in range(one.scenario.replications)]
+    replications = runner.replications(tasks)
+    runs = {}
+    for plan, preparation in preparations.items():
+        done = list(islice(replications, preparation.scenario.replications))
+        runs[plan] = Run(preparation, _summary(preparation, plan, done), _tables(done))
+    return runs
 
 
 def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Summary:

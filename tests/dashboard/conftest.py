@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-import sim.study.run
+import sim.study.runner
 
 
 @pytest.fixture(autouse=True)
 def main_module_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The real main module back in its place after each test; while a page stands there, nothing is spawned."""
-    monkeypatch.setattr(sim.study.run, "WORTH_PROCESSES_S", float("inf"))
+    monkeypatch.setattr(sim.study.runner, "WORTH_PROCESSES_S", float("inf"))
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before

@@ -19,6 +19,7 @@ from sim.scenario.document import read_document
 from sim.scenario.errors import InputError
 from sim.study.comparison import plan_documents, run_plans
 from sim.study.run import Run, run_plan
+from sim.study.runner import Runner
 
 TIMEOUT_S = 60
 TINY = """# How long do a few merges wait on one machine?
@@ -48,7 +49,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _run(text: str) -> tuple[Path, Run]:
     Path("tiny.yaml").write_text(text, encoding="utf-8")
-    run = run_plan(read_document(Path("tiny.yaml")), workers=1)
+    run = run_plan(read_document(Path("tiny.yaml")), runner=Runner(1))
     return save(run), run
 
 
@@ -105,7 +106,7 @@ def test_runs_page_marks_what_is_extrapolated() -> None:
 
 def test_runs_page_offers_the_plans_of_a_study() -> None:
     Path("tiny.yaml").write_text(COMPARED, encoding="utf-8")
-    study = run_plans(plan_documents(read_document(Path("tiny.yaml"))), workers=1)
+    study = run_plans(plan_documents(read_document(Path("tiny.yaml"))), Runner(1))
     save(study)
     app = _opened(_runs_page)
     plans = app.radio[0]

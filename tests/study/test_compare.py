@@ -11,6 +11,7 @@ from sim.results.statistics import estimate
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
 from sim.study.comparison import refuse_unlike, run_plans, scenario_documents
+from sim.study.runner import Runner
 from sim.study.verdict import verdict
 
 
@@ -41,7 +42,7 @@ def test_two_scenarios_are_compared_on_the_same_demand(small: Path, tmp_path: Pa
 def test_other_seeds_are_compared_unpaired_and_say_so(small: Path) -> None:
     """Nothing is shared, so no replication stands against another."""
     document = open_document(str(small)).override("replications", 2)
-    study = run_plans(scenario_documents([document, document.override("seed", 6)]), workers=1)
+    study = run_plans(scenario_documents([document, document.override("seed", 6)]), Runner(1))
     assert list(study.comparison.plans) == ["small 1", "small 2"]
     assert not study.comparison.differences["small 2"]["wait.mean"].paired
     assert "share no random numbers" in study.comparison.verdicts["small 2"]

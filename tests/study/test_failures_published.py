@@ -5,12 +5,13 @@ from scipy import stats
 
 from sim.scenario.loading import open_document
 from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 
 def test_llama_3s_interruptions_and_effective_time() -> None:
     """419 in 54 days on 16 384 GPUs inside the 99.9 % interval of 10 replications, and over 90 % of the running time effective."""
     document = open_document("llama3-failures")
-    run = run_plan(document, workers=1)
+    run = run_plan(document, runner=Runner(1))
     counts = [value for value in run.summary.figure("interruptions").values if value is not None]
     low, high = stats.t.interval(0.999, len(counts) - 1, np.mean(counts), stats.sem(counts))
     effective = run.summary.figure("effective_time").mean
@@ -20,5 +21,6 @@ def test_llama_3s_interruptions_and_effective_time() -> None:
     assert effective is not None
     assert 0.90 < effective < 0.99
     assert run.summary.figure("goodput").mean is not None
-    again = run_plan(document, workers=2)
+    with Runner(2) as two:
+        again = run_plan(document, runner=two)
     assert again.summary.figures == run.summary.figures

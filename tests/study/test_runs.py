@@ -16,12 +16,15 @@ from sim.study.comparison import plan_documents, run_plans
 from sim.study.preparation import prepare
 from sim.study.replication import replicate
 from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 FINGERPRINT = """
 import hashlib, sys
 from sim.scenario.loading import open_document
 from sim.study.run import run_plan
-run = run_plan(open_document(sys.argv[1]), workers=int(sys.argv[2]))
+from sim.study.runner import Runner
+with Runner(int(sys.argv[2])) as runner:
+    run = run_plan(open_document(sys.argv[1]), runner=runner)
 jobs = run.tables["jobs"]
 print(hashlib.sha256(b"".join(jobs[name].to_numpy().tobytes() for name in ("arrival_s", "start_s", "end_s"))
       + run.summary.model_dump_json().encode()).hexdigest())
@@ -31,7 +34,7 @@ print(hashlib.sha256(b"".join(jobs[name].to_numpy().tobytes() for name in ("arri
 @pytest.mark.parametrize("workers", [1, 2])
 def test_same_seed_same_bytes_in_any_process(small: Path, workers: int) -> None:
     """Here, in a fresh process, over worker processes: one fingerprint."""
-    run = run_plan(open_document(str(small)), workers=1)
+    run = run_plan(open_document(str(small)), runner=Runner(1))
     jobs = run.tables["jobs"]
     columns = b"".join(jobs[name].to_numpy().tobytes() for name in ("arrival_s", "start_s", "end_s"))
     here = hashlib.sha256(columns + run.summary.model_dump_json().encode()).hexdigest()
