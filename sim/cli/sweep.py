@@ -35,13 +35,14 @@ def _sweep(options: argparse.Namespace) -> int:
     from sim.report.saving import save_sweep
     from sim.report.terminal import console, print_sweep, print_where
     from sim.results.run_folder import REPORT, refuse_folder
+    from sim.study.runner import Runner
     from sim.study.sweep import prepare_sweep
 
     plans = prepare_sweep(_document(options), options.target)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step:
-        folder, result = save_sweep(plans, options.out, workers=options.workers, progress=step)
+    with progress("replications") as step, Runner(options.workers, step) as runner:
+        folder, result = save_sweep(plans, options.out, runner)
     if options.json:
         print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
         return 0

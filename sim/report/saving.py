@@ -11,7 +11,8 @@ from sim.results.run_folder import REPORT, SCENARIO, SWEEP, read_summary, read_t
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
 from sim.study.comparison import Study, read_comparison
-from sim.study.run import Progress, Run
+from sim.study.run import Run
+from sim.study.runner import Runner
 from sim.study.sweep import TABLE, Sweep, SweepPlans, read_sweep, run_sweep
 
 RUNS = Path("runs")
@@ -34,16 +35,14 @@ def save(result: Run | Study, out: Path | None = None) -> Path:
     return target
 
 
-def save_sweep(
-    sweep: SweepPlans, out: Path | None = None, *, workers: int | None = None, progress: Progress | None = None
-) -> tuple[Path, Sweep]:
+def save_sweep(sweep: SweepPlans, out: Path | None = None, runner: Runner | None = None) -> tuple[Path, Sweep]:
     """Run a sweep and keep it: its table, its report, and a run folder a plan (of more than `MOST_FOLDERS`, of those on the front).
 
     Plans go to disk as they end. Reports of single plans are left to ``leadtime report``: hundreds of them would take longer than the runs.
     """
     target = RUNS / sweep.folder_name if out is None else out
     with written_folder(target, replace=out is None) as folder:
-        result, table = run_sweep(sweep, workers=workers, progress=progress, keep=lambda plan, run: run.write(folder / PLANS / plan))
+        result, table = run_sweep(sweep, runner, keep=lambda plan, run: run.write(folder / PLANS / plan))
         if len(result.plans) > MOST_FOLDERS:
             for plan in set(result.plans) - set(result.front):
                 shutil.rmtree(folder / PLANS / plan)

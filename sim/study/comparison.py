@@ -21,7 +21,7 @@ from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
 from sim.study.preparation import prepare
-from sim.study.run import Run, run_prepared
+from sim.study.run import Run, finished_runs
 from sim.study.runner import Runner
 from sim.study.verdict import verdict
 
@@ -124,7 +124,7 @@ def refuse_unlike(documents: Mapping[str, Document]) -> None:
 def run_plans(documents: Mapping[str, Document], runner: Runner | None = None) -> Study:
     """Run every plan; InputError, before the first runs, where one cannot be."""
     refuse_unlike(documents)
-    runs = run_prepared({plan: prepare(document) for plan, document in documents.items()}, runner)
+    runs = dict(finished_runs({plan: prepare(document) for plan, document in documents.items()}, runner))
     return Study(compare({plan: run.summary for plan, run in runs.items()}), runs)
 
 

@@ -1,7 +1,7 @@
 """Run plans: all their replications, wherever the runner has them run, joined into one summary a plan."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -42,21 +42,21 @@ class Run:
 
 def run_plan(document: Document, *, plan: str = "as written", runner: Runner | None = None) -> Run:
     """Run every replication of a document; the result does not depend on the runner. InputError where it cannot be run."""
-    return run_prepared({plan: prepare(document)}, runner)[plan]
+    ((_, run),) = finished_runs({plan: prepare(document)}, runner)
+    return run
 
 
-def run_prepared(preparations: Mapping[str, Preparation], runner: Runner | None = None) -> dict[str, Run]:
-    """Run every replication of every plan, all of them over the same workers; InputError where one cannot be run."""
+def finished_runs(preparations: Mapping[str, Preparation], runner: Runner | None = None) -> Iterator[tuple[str, Run]]:
+    """Run every replication of every plan over the same workers; gives each plan in turn, as soon as it is through."""
     if runner is None:
         with Runner() as own:
-            return run_prepared(preparations, own)
+            yield from finished_runs(preparations, own)
+        return
     tasks = [Task(one, number) for one in preparations.values() for number in range(one.scenario.replications)]
     replications = runner.replications(tasks)
-    runs = {}
     for plan, preparation in preparations.items():
         done = list(islice(replications, preparation.scenario.replications))
-        runs[plan] = Run(preparation, _summary(preparation, plan, done), _tables(done))
-    return runs
+        yield plan, Run(preparation, _summary(preparation, plan, done), _tables(done))
 
 
 def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Summary:

@@ -25,7 +25,8 @@ from sim.scenario.nearest import nearest
 from sim.study.comparison import refuse_unlike
 from sim.study.pareto import front
 from sim.study.preparation import prepare
-from sim.study.run import Progress, Run, run_plan
+from sim.study.run import Run, finished_runs
+from sim.study.runner import Runner
 from sim.study.space import Point, Space, grid, latin_hypercube, named, plans
 
 COST, WAIT = "cost.usd", "wait.p95"
@@ -110,25 +111,11 @@ def _refuse_target(target: str, workloads: list[str]) -> None:
 
 
 def run_sweep(
-    sweep: SweepPlans,
-    *,
-    workers: int | None = None,
-    progress: Progress | None = None,
-    keep: Callable[[str, Run], None] | None = None,
+    sweep: SweepPlans, runner: Runner | None = None, *, keep: Callable[[str, Run], None] | None = None
 ) -> tuple[Sweep, pd.DataFrame]:
     """Run every plan; returns what `Sweep` says and the table of all figures, a row a plan."""
     summaries: dict[str, Summary] = {}
-    total = sum(validate(document).replications for document in sweep.documents.values())
-    done = 0
-    for plan, document in sweep.documents.items():
-        before = done
-
-        def step(now: int, _: int, before: int = before) -> None:
-            if progress is not None:
-                progress(before + now, total)
-
-        run = run_plan(document, plan=plan, workers=workers, progress=step)
-        done += run.summary.replications
+    for plan, run in finished_runs({plan: prepare(document) for plan, document in sweep.documents.items()}, runner):
         summaries[plan] = run.summary
         if keep is not None:
             keep(plan, run)

@@ -18,6 +18,7 @@ from sim.scenario.loading import open_document
 from sim.scenario.values import Choices, Span
 from sim.study.pareto import front
 from sim.study.run import run_plan
+from sim.study.runner import Runner
 from sim.study.space import grid, latin_hypercube, short_names
 from sim.study.sweep import prepare_sweep, read_sweep
 
@@ -70,11 +71,11 @@ def test_keys_are_shown_as_short_as_they_stay_apart() -> None:
 def test_a_swept_plan_is_the_run_of_its_overrides(small: Path, tmp_path: Path) -> None:
     """The table, the JSON and each run folder say what running that plan alone says, and all plans saw the same demand."""
     document = swept(small, **{NODES: [0, 2], WAIT: "10..70 min step 60 min"})
-    folder, sweep = save_sweep(prepare_sweep(document), tmp_path / "out", workers=1)
+    folder, sweep = save_sweep(prepare_sweep(document), tmp_path / "out", Runner(1))
     table = pd.read_parquet(folder / "sweep.parquet")
     assert list(table["plan"]) == list(sweep.plans) == ["plan 1", "plan 2", "plan 3", "plan 4"]
     assert table["jobs"].nunique() == 1
-    alone = run_plan(document.override("study", None).override(NODES, 2).override(WAIT, "10 min"), workers=1).summary
+    alone = run_plan(document.override("study", None).override(NODES, 2).override(WAIT, "10 min"), runner=Runner(1)).summary
     row = table[(table[NODES] == 2) & (table[WAIT] == "10 min")].iloc[0]
     for name in ("wait.p95", "cost.usd", "workload.tunes.wait.p99"):
         estimate = alone.figure(name)
@@ -94,7 +95,7 @@ def test_many_plans_keep_the_folders_of_the_front_only(small: Path, tmp_path: Pa
     """The table has every plan; the page and the disk stay small."""
     monkeypatch.setattr(saving, "MOST_FOLDERS", 3)
     monkeypatch.setattr("sim.report.sweep_rows.MOST_ROWS", 3)
-    folder, sweep = save_sweep(prepare_sweep(swept(small, **{NODES: "0..4"})), tmp_path / "out", workers=1)
+    folder, sweep = save_sweep(prepare_sweep(swept(small, **{NODES: "0..4"})), tmp_path / "out", Runner(1))
     assert len(pd.read_parquet(folder / "sweep.parquet")) == 5
     assert {path.name for path in (folder / "plans").iterdir()} == set(sweep.front)
     assert "of 5, the others are dearer and beaten; sweep.csv has all" in (folder / "report.html").read_text(encoding="utf-8")
