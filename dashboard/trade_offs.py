@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.showing import errors_shown, progress_shown, show_basis, show_comparison, show_rows
 from sim.report.rows import Rows
 from sim.results.summary import Summary
-from sim.scenario.document import Document
+from sim.scenario.document import Document, parse_set
 from sim.scenario.loading import open_document, shipped_scenarios, validate
 from sim.scenario.offers import OFFER_KEYS
 from sim.scenario.scenario import Scenario
@@ -15,6 +15,13 @@ from sim.scenario.workloads import Precision
 from sim.study.comparison import compare
 from sim.study.run import run_plan
 from sim.study.runner import Runner
+
+ASKED = {
+    "reserved": ("term", "Term", "1 y"),
+    "spot": ("reclaim", "Reclaim", {"mtbf": "18 h", "notice": "2 min"}),
+    "block": ("windows", "Windows", [{"start": "0 d", "end": "14 d"}]),
+}
+"""What a kind of offer needs besides its price: the word, what the page calls it, and what stands there at first."""
 
 AS_WRITTEN = "as written"
 PLACE = "this plan"
@@ -55,18 +62,22 @@ def _changes(document: Document, scenario: Scenario, pool: tuple[str, str], *, k
     path = "providers.{}.pools.{}".format(*pool)
     written = document.data["providers"][pool[0]]["pools"][pool[1]]
     kind_now = next(one for one in OFFER_KEYS if one in written["offer"])
-    nodes_at, kind_at, price_at, term_at, precision_at = st.columns(5)
+    nodes_at, kind_at, price_at, more_at, precision_at = st.columns(5)
     nodes = nodes_at.number_input("Nodes at the start", min_value=0, value=scenario.pools()[pool].nodes, step=1, key=f"nodes-{key}")
     kind = kind_at.selectbox("Offer", OFFER_KEYS, index=OFFER_KEYS.index(kind_now), key=f"kind-{key}")
-    price = price_at.text_input("Price", str(written["offer"][kind_now]), key=f"price-{key}")
-    offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | {kind: price}
-    if kind == "reserved":
-        offer["term"] = term_at.text_input("Term", str(written["offer"].get("term", "1 y")), key=f"term-{key}")
+    price = price_at.text_input("Price", _said(written["offer"][kind_now]), key=f"price-{key}")
+    same_price = kind == kind_now and price == _said(written["offer"][kind])
+    offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | ({} if same_price else {kind: _read(price)})
+    if kind in ASKED:
+        word, label, usual = ASKED[kind]
+        given = written["offer"].get(word, usual) if kind == kind_now else usual
+        said = more_at.text_input(label, _said(given), key=f"{word}-{key}")
+        offer[word] = given if said == _said(given) else _read(said)
     precision = precision_at.selectbox("Training precision", (AS_WRITTEN, *get_args(Precision)), key=f"precision-{key}")
     changes: dict[str, Any] = {}
     if nodes != scenario.pools()[pool].nodes:
         changes[f"{path}.nodes"] = int(nodes)
-    if offer != {one: str(value) if one in (kind, "term") else value for one, value in written["offer"].items()}:
+    if offer != written["offer"]:
         changes[f"{path}.offer"] = offer
     if precision != AS_WRITTEN:
         changes |= {f"workloads.{work}.precision": precision for work, one in scenario.workloads.items() if one.kind == "training"}
@@ -84,4 +95,11 @@ def _try(document: Document, changes: dict[str, Any], tried: dict[str, tuple[str
 
 
 def _said(value: Any) -> str:
-    return ", ".join(f"{key}: {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+    """A value as a scenario writes it, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_said(one)}" for key, one in value.items()) + "}"
+    return "[" + ", ".join(map(_said, value)) + "]" if isinstance(value, list) else str(value)
+
+
+def _read(said: str) -> Any:
+    return parse_set(f"said={said}")[1]

@@ -170,8 +170,8 @@ class PackedNodes:
         return full[-1] if full else None
 
     def whole_node_free(self, node: int) -> bool:
-        """Whether the node is open and no gang is on it."""
-        return self._level[node] == self._full
+        """Whether no gang is on the node, open or closed."""
+        return self._level[node] in (self._full, self.gpus_per_node)
 
     def whole_nodes_free(self) -> list[int]:
         """Open nodes that no gang is on, the next to be taken last."""

@@ -101,6 +101,15 @@ def test_announced_nodes_take_no_new_gang_and_go_back_when_idle(pool: MakePool) 
     assert sorted(zip(leased_from.tolist(), leased_to.tolist(), strict=True)) == [(0.0, 50.0), (200.0, 240.0)]
 
 
+@pytest.mark.parametrize("gone", [60.0, 400.0])
+def test_a_node_that_went_back_by_itself_is_not_paid_until_it_is_taken(pool: MakePool, gone: float) -> None:
+    """Idle since 50 s it is kept warm until 80 s, or until it is taken before that."""
+    plan = pool(1, 8, keep_warm_s=30.0, changes=taking([[Absence(gone, gone, 500.0)]]))
+    records = simulate(table([(0.0, 8, 50.0), (600.0, 8, 10.0)]), [plan])
+    leased_from, leased_to = records.leases[0]
+    assert (leased_from.tolist(), leased_to.tolist()) == ([0.0, 600.0], [min(80.0, gone), 640.0])
+
+
 def test_drawn_nodes_are_here_for_the_mean_time_and_away_for_the_mean_time() -> None:
     """A renewal process: here a share mtbf / (mtbf + away) of the time, within 99.9 % of 4000 cycles; warned no earlier than it came."""
     stream = drawn_absences(600.0, 120.0, Distribution("exponential", 200.0), np.random.default_rng(1))
