@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves
+from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves, waits_by_reason
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -133,6 +133,7 @@ def _show_results(folder: Path) -> None:
         for column, chart in zip(st.columns(2), pair, strict=True):
             with column:
                 _show_chart(chart)
+    _show_chart(waits_by_reason(summary))
     show_rows(pool_rows(summary))
     show_rows(tenant_rows(summary))
     show_basis(summary)

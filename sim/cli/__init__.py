@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from sim import __version__
-from sim.cli import compare, dashboard, estimate, profile, report, run, scenarios, sweep, validate
+from sim.cli import compare, dashboard, estimate, profile, report, run, scenarios, sweep, validate, why
 from sim.scenario.errors import InputError
 
-COMMANDS = (run, compare, sweep, scenarios, report, profile, estimate, validate, dashboard)
+COMMANDS = (run, compare, sweep, scenarios, report, why, profile, estimate, validate, dashboard)
 """In the order in which ``--help`` lists them."""
 
 WRONG_INPUT, STOPPED = 2, 130

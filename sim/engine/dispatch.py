@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sim.engine.admission import Admission
 from sim.engine.pool import Pool
+from sim.engine.records import Migrated, Records
 from sim.engine.routing import Routing
 from sim.engine.transfers import Transfers
 
@@ -15,6 +16,7 @@ class Dispatch:
     routing: Routing
     admission: Admission | None
     transfers: Transfers | None
+    records: Records
 
     def send(self, job: int) -> None:
         """A job arrives."""
@@ -35,4 +37,6 @@ class Dispatch:
         """A job that `pool` cannot run any more goes elsewhere; it was taken once, and stays so."""
         if self.transfers is not None:
             self.transfers.leave(job, pool.index)
-        self.enter(job, self.routing.choose(job))
+        other = self.routing.choose(job)
+        self.records.migrations.append(Migrated(job, pool.index, other.index, pool.clock.now))
+        self.enter(job, other)

@@ -19,7 +19,7 @@ from sim.engine.leases import Leases
 from sim.engine.orderings import Observer, Queueing, ordering_of
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
 from sim.engine.queue_terms import QueueTerms
-from sim.engine.records import Records
+from sim.engine.records import Provisioned, Records
 from sim.engine.tenant_usage import TenantUsage
 from sim.scenario.units import HOUR
 
@@ -142,9 +142,11 @@ class Pool:
         self._begin(job, gpus, place)
 
     def _begin(self, job: int, gpus: int, place: Place) -> Completion:
-        start = self.clock._now
+        start = now = self.clock._now
         if self._leases is not None:
-            start = self._leases.start_of(place, gpus, start)
+            start = self._leases.start_of(place, gpus, now)
+            if start > now:
+                self._records.provisioned.append(Provisioned(job, self.index, now, start))
         end = start + self._duration[job]
         self._start[job] = start
         self._end[job] = end

@@ -33,6 +33,15 @@ class Transfer(NamedTuple):
     size_bytes: float
 
 
+class Provisioned(NamedTuple):
+    """GPUs that a job was given at `asked_s`, on nodes that came with the provider's answer at `ready_s`."""
+
+    job: int
+    pool: int
+    asked_s: float
+    ready_s: float
+
+
 class Migrated(NamedTuple):
     """A waiting job that was moved from one pool's queue to another pool."""
 
@@ -60,6 +69,7 @@ class Records:
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
     migrations: list[Migrated] = field(default_factory=list)
+    provisioned: list[Provisioned] = field(default_factory=list)
     promised_s: Floats | None = None
 
     @classmethod

@@ -96,7 +96,7 @@ def simulate(
             clock.process(_deliveries(clock, pool, after_s, nodes))
     transfers = Transfers(links, table, records, clock) if links is not None else None
     gate = None if admission == ACCEPT_ALL else Admission(admission, pools, table, records)
-    dispatch = Dispatch(routing_of(routing, pools, table, clock), gate, transfers)
+    dispatch = Dispatch(routing_of(routing, pools, table, clock), gate, transfers, records)
     plain = len(pools) == 1 and gate is None and transfers is None
     send = pools[0].submit if plain else dispatch.send
     if routing.migrate and not plain:

@@ -6,13 +6,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from sim.report.words import title
+from sim.report.words import REASONS_IN_WORDS, title
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR
 from sim.study.space import said, short_names
 from sim.study.sweep import COST, Sweep
 
 COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
+REASON_COLOURS = ["#6b46c1", "#dd6b20", "#d69e2e", "#c53030", "#2b6cb0", "#4a5568", "#2f855a"]
 WAITING, CAPACITY = "#c53030", "#718096"
 ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _SHORTEST_H = 1 / 60
@@ -87,6 +88,29 @@ def backlog_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 18
         )
     )
     return _themed(chart, width, height, "Queue: GPUs that waiting jobs ask for")
+
+
+def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> Any:
+    """Mean wait by workload, split by what the jobs waited for."""
+    rows = []
+    for name in summary.wait_curves:
+        for order, (reason, words) in enumerate(REASONS_IN_WORDS.items()):
+            wait = summary.figure(f"workload.{name}.blocked.{reason}").mean
+            if wait:
+                rows.append({"workload": name, "reason": words, "order": order, "wait_h": wait / HOUR})
+    scale = alt.Scale(domain=list(REASONS_IN_WORDS.values()), range=REASON_COLOURS)
+    chart = (
+        alt.Chart(pd.DataFrame(rows, columns=["workload", "reason", "order", "wait_h"]))
+        .mark_bar()
+        .encode(
+            x=alt.X("wait_h:Q", title="mean wait in hours", stack="zero"),
+            y=alt.Y("workload:N", title=None),
+            color=alt.Color("reason:N", title="waited because", scale=scale),
+            order="order:Q",
+            tooltip=["workload", "reason", alt.Tooltip("wait_h:Q", format=".3g")],
+        )
+    )
+    return _themed(chart, width, height, "Why jobs waited")
 
 
 def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180) -> Any:

@@ -5,7 +5,16 @@ from html import escape
 
 import pandas as pd
 
-from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, svg, sweep_scatter, utilisation_over_time, wait_curves
+from sim.report.charts import (
+    backlog_over_time,
+    cost_against_wait,
+    cost_by_provider,
+    svg,
+    sweep_scatter,
+    utilisation_over_time,
+    wait_curves,
+    waits_by_reason,
+)
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -39,6 +48,7 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
     """The report of one run."""
     charts = (
         wait_curves(summary),
+        waits_by_reason(summary),
         utilisation_over_time(tables["timeline"]),
         backlog_over_time(tables["timeline"]),
         cost_by_provider(tables["billing"]),

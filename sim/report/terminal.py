@@ -27,7 +27,9 @@ from sim.report.rows import (
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
 from sim.report.warmup_lines import warmup_warnings
+from sim.report.why_rows import held_rows, other_rows, reason_rows, stretch_rows, why_headline
 from sim.results.summary import Summary
+from sim.results.why import Why
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -111,6 +113,13 @@ def _print_rows(out: Console, rows: Rows, *, across: int = 0) -> None:
         table.add_row(*row)
     out.print(table)
     out.print()
+
+
+def print_why(out: Console, answer: Why) -> None:
+    """Why one job waited."""
+    out.print(f"[bold]{why_headline(answer)}[/bold]\n", soft_wrap=True)
+    for rows in (reason_rows(answer), stretch_rows(answer), held_rows(answer), *other_rows(answer)):
+        _print_rows(out, rows)
 
 
 def print_calibration(out: Console, calibration: Calibration, path: Path) -> None:

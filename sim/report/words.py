@@ -42,6 +42,18 @@ TITLES = {
 }
 
 
+REASONS_IN_WORDS = {
+    "data": "its data were on the way",
+    "provisioning": "the provider had not answered yet",
+    "no_capacity": "the pool had too few GPUs yet",
+    "broken": "nodes were broken",
+    "queue": "running jobs held the GPUs",
+    "head_of_line": "behind a job that waited for more",
+    "fragmentation": "GPUs were free, but not on the nodes it needs",
+}
+"""Why a job waits (`sim.results.blocked`), as a planner says it."""
+
+
 def title(figure: str) -> str:
     """What a figure is called; parts of a plan are named first: ``finetune: p95 wait``."""
     if figure in TITLES:

@@ -13,6 +13,7 @@ from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.results.admissions import admission_figures
+from sim.results.blocked import blocked_figures
 from sim.results.commitments import commitment_figures, committed_beyond_usd
 from sim.results.egress import transfer_figures
 from sim.results.ledger import UNUSED, Line
@@ -35,7 +36,8 @@ def replication_figures(
 ) -> dict[str, float]:
     """Every figure of one replication; NaN where there was nothing to measure."""
     figures = wait_figures(jobs, records, warmup_s)
-    figures |= admission_figures(jobs, records, warmup_s) | transfer_figures(records, lines, horizon_s)
+    figures |= blocked_figures(jobs, records, warmup_s) | admission_figures(jobs, records, warmup_s)
+    figures |= transfer_figures(records, lines, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
     paid = np.array([paid_spans(index, plan, records).integral(0.0, horizon_s) for index, plan in enumerate(plans)]) / HOUR
     had = np.array([capacity_gpu_s(records, index, 0.0, horizon_s) for index in range(len(plans))]) / HOUR

@@ -1,20 +1,23 @@
 """One replication of a plan, from drawn jobs to figures and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from sim.demand.jobs import draw_jobs
-from sim.demand.table import Floats
+from sim.demand.table import Floats, JobTable
 from sim.engine.links import links
+from sim.engine.pool import PoolPlan
+from sim.engine.records import Records
 from sim.engine.simulation import simulate
 from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
 from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
+from sim.results.history import history_tables
 from sim.results.ledger import ledger
-from sim.results.tables import billing_table, jobs_table, timeline_table
+from sim.results.tables import billing_table, jobs_table, pool_names, timeline_table
 from sim.results.timeliness import timeliness_figures
 from sim.results.usage import timeline
 from sim.scenario.errors import InputError
@@ -26,7 +29,7 @@ QUANTILES = np.concatenate([np.arange(0.0, 0.95, 0.05), np.arange(0.95, 1.0, 0.0
 
 @dataclass(frozen=True)
 class Replication:
-    """What one replication said. `jobs` is kept for the first only: the others differ by chance alone."""
+    """What one replication said. `history` (every job and what befell it) is kept for the first only: the others differ by chance alone."""
 
     number: int
     horizon_s: float
@@ -34,7 +37,7 @@ class Replication:
     wait_quantiles: dict[str, Floats]
     timeline: pd.DataFrame
     billing: pd.DataFrame
-    jobs: pd.DataFrame | None
+    history: Mapping[str, pd.DataFrame]
     unusable: Mapping[str, dict[str, int]]
     notes: tuple[str, ...]
 
@@ -77,7 +80,11 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         wait_quantiles=curves,
         timeline=timeline_table(timeline(table, records, horizon, len(plans)), plans, number),
         billing=billing_table(lines, number),
-        jobs=jobs_table(table, records, plans) if number == 0 else None,
+        history=_history(table, records, plans) if number == 0 else {},
         unusable=demand.unusable,
         notes=demand.notes,
     )
+
+
+def _history(table: JobTable, records: Records, plans: Sequence[PoolPlan]) -> dict[str, pd.DataFrame]:
+    return {"jobs": jobs_table(table, records, plans)} | history_tables(records, pool_names(plans))

@@ -113,10 +113,8 @@ def _hash(preparation: Preparation) -> str:
 
 
 def _tables(done: list[Replication]) -> dict[str, pd.DataFrame]:
-    jobs = done[0].jobs
-    assert jobs is not None
     return {
-        "jobs": jobs,
+        **done[0].history,
         "timeline": pd.concat([one.timeline for one in done], ignore_index=True),
         "billing": pd.concat([one.billing for one in done], ignore_index=True),
     }

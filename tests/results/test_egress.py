@@ -34,8 +34,7 @@ def test_egress_is_paid_by_the_gb_and_adds_up(homed: Path) -> None:
     for key, value in HOMED.items():
         document = document.override(key, value)
     one = replicate(prepare(document), 0)
-    jobs, figures = one.jobs, one.figures
-    assert jobs is not None
+    jobs, figures = one.history["jobs"], one.figures
     moved = one.billing[one.billing["ServiceCategory"] == "Networking"]
     assert set(moved["ChargePeriodStart"].dt.strftime("%m-%d")) == {"01-01", "01-31"}
     assert set(moved["ConsumedUnit"]) == {"GB"}

@@ -20,8 +20,7 @@ def test_figures_and_tables_stand_without_the_rejected(small: Path) -> None:
     """No job may wait for the held pool and the other is gone: some are turned away, counted by workload, and cost nothing."""
     document = open_document(str(small)).override("providers.second", None).override("policy", {"admission": NONE_WAIT})
     one = replicate(prepare(document), 0)
-    figures, jobs = one.figures, one.jobs
-    assert jobs is not None
+    figures, jobs = one.figures, one.history["jobs"]
     rejected = jobs[jobs["rejected"]]
     assert 0 < len(rejected) < len(jobs)
     assert rejected[["start_s", "end_s", "wait_s", "promised_s", "pool"]].isna().all(axis=None)

@@ -61,7 +61,7 @@ def test_a_run_folder_holds_everything_and_reads_back(small: Path, tmp_path: Pat
     """Scenario, calibration, tables, summary, report; the resolved scenario gives the same run."""
     run = run_plan(open_document(str(small)))
     folder = save(run, tmp_path / "out")
-    tables = {"jobs.parquet", "timeline.parquet", "billing.parquet"}
+    tables = {f"{name}.parquet" for name in ("jobs", "attempts", "supply", "moves", "timeline", "billing")}
     texts = {"scenario.yaml", "calibration-h100-sxm.json", "summary.json", "report.html"}
     assert {path.name for path in folder.iterdir()} == tables | texts
     assert read_summary(folder) == run.summary
@@ -70,7 +70,7 @@ def test_a_run_folder_holds_everything_and_reads_back(small: Path, tmp_path: Pat
     again = run_plan(open_document(str(folder / "scenario.yaml")))
     assert again.summary.figures == run.summary.figures
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert "Extrapolated" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 
