@@ -67,6 +67,7 @@ def test_a_rented_pool_takes_no_job_that_should_wait_for_ours(pool: MakePool) ->
     rows=st.lists(ROW, min_size=1, max_size=40),
     downs=st.lists(DOWN, max_size=6),
     order=st.sampled_from(["fifo", "priority"]),
+    backfill=st.sampled_from([None, "easy", "conservative"]),
     policy=st.sampled_from(["prefer", "earliest-start", "cheapest", "data-home"]),
     seconds=st.sampled_from([None, 0.0, 4.0]),
     expires=st.floats(1, 60),
@@ -77,6 +78,7 @@ def test_migration_loses_no_job_and_runs_none_twice(
     rows: list[tuple[float, int, float]],
     downs: list[tuple[float, float, set[int]]],
     order: str,
+    backfill: str | None,
     policy: str,
     seconds: float | None,
     expires: float,
@@ -92,12 +94,12 @@ def test_migration_loses_no_job_and_runs_none_twice(
     ]
     terms = RoutingTerms(policy, overflow_s=5.0, migrate=True)
     links = None if seconds is None else between(3, seconds)
-    records = simulate(jobs, plans, queue=QueueTerms(order), routing=terms, links=links)
+    records = simulate(jobs, plans, queue=QueueTerms(order, backfill=backfill), routing=terms, links=links)
     assert_conserved(jobs, records, [32, 32, 16])
     for one in records.migrations:
         assert one.source != one.target
         assert jobs.arrival_s[one.job] <= one.time_s <= records.end_s[one.job]
-    again = simulate(jobs, plans, queue=QueueTerms(order), routing=terms, links=links)
+    again = simulate(jobs, plans, queue=QueueTerms(order, backfill=backfill), routing=terms, links=links)
     assert again.start_s.tobytes() == records.start_s.tobytes()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sim.demand.table import JobTable
 from sim.engine.expiries import expiry
 from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
@@ -96,7 +97,7 @@ def test_reasons_add_up_to_the_wait(
     ]
     terms = RoutingTerms("prefer", overflow_s=5.0, migrate=migrate)
     links = None if seconds is None else between(3, seconds)
-    records = simulate(jobs, plans, order=order, routing=terms, links=links)
+    records = simulate(jobs, plans, queue=QueueTerms(order), routing=terms, links=links)
     blocked = blocked_seconds(jobs, records)
     np.testing.assert_allclose(blocked.sum(axis=1), records.waited_s(jobs.arrival_s), atol=1e-6)
     figures = blocked_figures(jobs, records, 0.0)
