@@ -5,7 +5,7 @@ from typing import cast
 from profiler.probes import Shape
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.merge import BYTES_PER_PARAMETER, models_read
+from sim.cost.merge import BYTES_PER_PARAMETER, models_moved
 from sim.cost.models import ModelShape
 from sim.cost.products import product_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
@@ -32,7 +32,7 @@ def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
 def _merge(probe: str, shape: Shape, calibration: Calibration) -> float | None:
     if probe not in calibration.fits:
         return None
-    models = models_read(cast(MergeMethod, probe.removeprefix(MERGE)), shape["experts"]) + 1
+    models = models_moved(cast(MergeMethod, probe.removeprefix(MERGE)), shape["experts"])
     return calibration.fit(probe).bytes_seconds(float(models * shape["parameters"] * BYTES_PER_PARAMETER))
 
 

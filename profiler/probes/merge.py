@@ -1,37 +1,62 @@
-"""Merges in device memory: bytes through the α-weighted average, by number of experts and size."""
+"""Merges in device memory, by method, number of experts and size: bytes through the same kernels that a streamed merge runs."""
 
 from itertools import product
 from pathlib import Path
 
 import torch
 
-from profiler.merging import merge_linear
+from profiler.merging.combining import is_fused, merge
+from profiler.merging.recipe import Recipe
 from profiler.probes import Shape, Work, random_numbers
+from sim.cost.merge import BYTES_PER_PARAMETER, models_moved
+from sim.scenario.workloads import SLERP_EXPERTS, MergeMethod
 
 MILLION = 1_000_000
+UNFUSED = "merges ran operation by operation: no compiler here that torch.compile could use, so fused ones would be several times as fast"
 
 
-class MergeLinear:
-    name = family = "merge-linear"
+class Merge:
+    """`experts` to measure in a quick and in a full profile."""
+
     dtype = "bf16"
-    measures = "α-weighted average of k bf16 experts in device memory; (k+1)·P·2 bytes"
     anchor = False
 
+    def __init__(self, method: MergeMethod, measures: str, quick: tuple[int, ...], full: tuple[int, ...]) -> None:
+        self.name = self.family = f"merge-{method}"
+        self.measures = f"{measures}, bf16, in device memory"
+        self._method, self._quick, self._full = method, quick, full
+
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        sizes = (12, 20, 32) if quick else (16, 25, 40, 64, 100)
-        experts = (2, 4, 8) if quick else (2, 3, 4, 6, 8)
+        experts = self._quick if quick else self._full
+        sizes = QUICK_SIZES if quick else FULL_SIZES
+        few = sizes[::2] if len(experts) > 1 else sizes
         scale = 1 if device.type == "cpu" else 8
-        return [{"experts": k, "parameters": size * scale * MILLION} for k, size in product(experts, sizes)]
+        return [{"experts": k, "parameters": size * scale * MILLION} for k, size in product(experts, few)]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
-        return 2.0 * (shape["experts"] + 1) * shape["parameters"], 2.0 * shape["experts"] * shape["parameters"]
+        moved = models_moved(self._method, shape["experts"]) * shape["parameters"] * BYTES_PER_PARAMETER
+        return float(moved), 2.0 * shape["experts"] * shape["parameters"]
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        k, parameters = shape["experts"], shape["parameters"]
-        experts = [random_numbers(parameters, torch.bfloat16, device) for _ in range(k)]
-        weights = [1.0 / k] * k
-        out = torch.empty_like(experts[0])
-        return Work(lambda: merge_linear(experts, weights, out), *self.counts(shape))
+        recipe, parameters = Recipe.equal(self._method, shape["experts"]), shape["parameters"]
+        models = [random_numbers(parameters, torch.bfloat16, device) for _ in range(recipe.models)]
+        out = torch.empty_like(models[0])
+        fused = is_fused(device)
+        return Work(
+            lambda: merge(recipe, models, out),
+            *self.counts(shape),
+            note=None if fused else UNFUSED,
+            compiles=fused,
+        )
 
 
-PROBES = (MergeLinear(),)
+QUICK_SIZES, FULL_SIZES = (12, 16, 20, 25, 32, 40), (16, 20, 25, 32, 40, 50, 64, 80, 100)
+"""Millions of parameters; every other one where there are several numbers of experts."""
+FEW, MANY = (2, 8), (2, 3, 4, 6, 8)
+PROBES = (
+    Merge("linear", "α-weighted average of k experts", (2, 4, 8), MANY),
+    Merge("slerp", "spherical interpolation of two models", (SLERP_EXPERTS,), (SLERP_EXPERTS,)),
+    Merge("task-arithmetic", "base plus scaled differences of k experts", FEW, MANY),
+    Merge("ties", "TIES of k experts, thresholds included", FEW, MANY),
+    Merge("dare-ties", "DARE-TIES of k experts", FEW, MANY),
+)

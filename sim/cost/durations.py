@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_families, evaluation_fits
-from sim.cost.merge import merge_cost, merge_fits
+from sim.cost.merge import merge_cost, merge_family, merge_fits
 from sim.cost.models import model_shape
 from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost, training_families
 from sim.scenario.providers import Pool
@@ -73,7 +73,7 @@ class CostTable:
 def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> tuple[str, ...]:
     """The calibration's families that the cost of `work` rests on; those it lacks are left out."""
     if isinstance(work, MergeWorkload):
-        named = ["merge-linear"]
+        named = [merge_family(work.method, calibration)]
         named += ["host-copy"] if work.source != "device" and calibration.device.kind == "gpu" else []
         named += ["disk-read", "disk-write"] if work.source == "storage" else []
     elif isinstance(work, TrainingWorkload):

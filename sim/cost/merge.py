@@ -1,8 +1,9 @@
-"""What a merge costs: bytes through each tier it crosses, tensor by tensor, one tier after the other.
+"""What a merge costs: bytes through each tier it crosses, tensor by tensor, reading, merging and writing at the same time.
 
-k experts of P parameters at b bytes: a linear merge (α-weighted average) reads k and writes 1; SLERP, task arithmetic, TIES and DARE also
-read the base they differ from, so (k+2)·P·b (arXiv 2410.03617 describes the methods; the floors are counted, not published). Tiers: storage
-→ host → device → host → storage; the tiers are summed, as a plain loop over tensors runs them, with no overlap.
+k experts of P parameters at b bytes: a linear merge (α-weighted average) reads k and writes 1; task arithmetic, TIES and DARE also read the
+base they differ from, so (k+2)·P·b; SLERP reads its two models twice on the device, for their angle and for their sum (arXiv 2410.03617
+describes the methods; the bytes are counted, not published). Tiers: storage → host → device → host → storage. A merge from storage streams:
+one thread reads ahead, one merges (over the host's link and on the device), one writes behind, so the slowest of the three decides.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ BYTES_PER_PARAMETER = 2
 """Merged models are stored in bf16."""
 
 
+NEEDS_BASE: tuple[MergeMethod, ...] = ("task-arithmetic", "ties", "dare-ties")
+"""Methods that work on differences from the model that the experts were tuned from."""
+
+
 @dataclass(frozen=True)
 class MergeCost:
     """Seconds by tier; `read_s` and `write_s` are storage, `host_s` the link between host and device."""
@@ -27,12 +32,23 @@ class MergeCost:
 
     @property
     def seconds(self) -> float:
-        return self.read_s + self.host_s + self.device_s + self.write_s
+        return max(self.read_s, self.host_s + self.device_s, self.write_s)
 
 
 def models_read(method: MergeMethod, experts: int) -> int:
     """Models read: the experts, and the base where the method works on differences from it."""
-    return experts if method == "linear" else experts + 1
+    return experts + (method in NEEDS_BASE)
+
+
+def models_moved(method: MergeMethod, experts: int) -> int:
+    """Models through the device's memory: read, written, and read again where the first pass only measures."""
+    return models_read(method, experts) + 1 + (experts if method == "slerp" else 0)
+
+
+def merge_family(method: MergeMethod, calibration: Calibration) -> str:
+    """The calibration's family for a method: its own where that was measured, else the linear merge's rate for its bytes."""
+    own = f"merge-{method}"
+    return own if own in calibration.fits else "merge-linear"
 
 
 def merge_cost(
@@ -53,7 +69,7 @@ def merge_cost(
     return MergeCost(
         read_s=calibration.fit("disk-read").bytes_seconds(read / nodes) if stored else 0.0,
         host_s=calibration.fit("host-copy").bytes_seconds((read + model) / gpus) if crosses_host else 0.0,
-        device_s=calibration.fit("merge-linear").bytes_seconds((read + model) / gpus),
+        device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, experts) * model / gpus),
         write_s=calibration.fit("disk-write").bytes_seconds(model / nodes) if stored else 0.0,
     )
 

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from sim.scenario.data import Data
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
@@ -11,6 +12,7 @@ from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Price
 
 Precision = Literal["fp32", "bf16", "int8-mixed"]
 MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
+SLERP_EXPERTS = 2
 MergeSource = Literal["storage", "host", "device"]
 Profile = Literal["flat", "office-hours", "diurnal"]
 
@@ -54,6 +56,13 @@ class _Workload(Word):
     cost_of_delay: Price = 0.0
 
 
+def experts_problem(method: MergeMethod, experts: int) -> str | None:
+    """Why a method cannot merge so many experts; None where it can."""
+    if method == "slerp" and experts != SLERP_EXPERTS:
+        return f"found {experts} experts; slerp goes along the arc between two, so 2 would do, or another method for more"
+    return None if experts > 0 else f"found {experts} experts; at least one would do"
+
+
 class MergeWorkload(_Workload):
     """Merges of `experts` fine-tuned copies of `model`; `source` is where they lie and where the result goes back to."""
 
@@ -64,6 +73,14 @@ class MergeWorkload(_Workload):
     experts: Annotated[Mix, MixOf(2, "the number of experts")] = Mix((2,), (1.0,))
     gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
     source: MergeSource = "storage"
+
+    @field_validator("experts")
+    @classmethod
+    def _experts_suit_the_method(cls, experts: Mix, info: ValidationInfo) -> Mix:
+        for count in experts.values:
+            if problem := experts_problem(info.data.get("method", "linear"), count):
+                raise PydanticCustomError("experts", "{problem}", {"problem": problem})
+        return experts
 
 
 class TrainingWorkload(_Workload):

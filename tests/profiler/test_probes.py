@@ -32,6 +32,10 @@ TINY = {
     "disk-read": {"bytes": MIB},
     "disk-write": {"bytes": MIB},
     "merge-linear": {"experts": 3, "parameters": 1000},
+    "merge-slerp": {"experts": 2, "parameters": 1000},
+    "merge-task-arithmetic": {"experts": 3, "parameters": 1000},
+    "merge-ties": {"experts": 3, "parameters": 1000},
+    "merge-dare-ties": {"experts": 3, "parameters": 1000},
     "mlp-step": {"batch": 8, "inputs": 16, "hidden": 32, "outputs": 16},
     "transformer-step": LLAMA,
     "transformer-step-int8": LLAMA,
@@ -62,6 +66,10 @@ COUNTED = {
     "disk-read": (MIB, 0),
     "disk-write": (MIB, 0),
     "merge-linear": (4 * 1000 * 2, 2 * 3 * 1000),
+    "merge-slerp": (5 * 1000 * 2, 2 * 2 * 1000),
+    "merge-task-arithmetic": (5 * 1000 * 2, 2 * 3 * 1000),
+    "merge-ties": (5 * 1000 * 2, 2 * 3 * 1000),
+    "merge-dare-ties": (5 * 1000 * 2, 2 * 3 * 1000),
 }
 """Bytes and operations that each of TINY's shapes counts."""
 

@@ -1,0 +1,116 @@
+"""From a recipe and one tensor's models to the merged tensor: the method's arithmetic over everything at once, each model read once.
+
+Where a compiler is there the arithmetic is one fused kernel (torch.compile: C++ on a CPU, Triton on a GPU); without one it runs operation
+by operation, on chunks that stay in cache in between. Everything is fp32 inside, and only the result is rounded.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from profiler.merging.dare import dare_ties, keys
+from profiler.merging.linear import weighted_sum
+from profiler.merging.recipe import Recipe, task_arithmetic_weights
+from profiler.merging.slerp import slerp_weights
+from profiler.merging.ties import Read, thresholds, ties
+
+Arithmetic = Callable[..., torch.Tensor]
+CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
+"""Elements of a chunk where nothing is fused: its temporaries stay in a CPU's last cache; a GPU wants few, large kernels."""
+MOST_VARIANTS = 64
+"""Of one kernel, by number of experts and dtype, before torch would stop compiling more."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How one tensor's models become one: `arithmetic` with its parameters on the models' device, for any piece of the tensor."""
+
+    arithmetic: Arithmetic
+    parameters: tuple[torch.Tensor, ...]
+
+    def into(self, models: Sequence[torch.Tensor], out: torch.Tensor, start: int = 0) -> torch.Tensor:
+        """Merge flat pieces of one dtype that begin at element `start`; ValueError where they do not match."""
+        if any(one.numel() != out.numel() or one.dtype != out.dtype for one in models):
+            raise ValueError("models and result must match in size and dtype")
+        if out.numel() == 0:
+            return out
+        place = torch.tensor(start, dtype=torch.int32, device=out.device)
+        flat, result = [one.view(-1) for one in models], out.view(-1)
+        if (fused := _fused(self.arithmetic, out.device.type)) is not None:
+            fused(result, place, self.parameters, *flat)
+            return out
+        size = CHUNK[out.device.type]
+        for first in range(0, out.numel(), size):
+            piece = slice(first, first + size)
+            result[piece].copy_(self.arithmetic([one[piece] for one in flat], place + first, *self.parameters))
+        return out
+
+
+def combination(recipe: Recipe, read: Read, count: int, device: torch.device, name: str = "") -> Combination:
+    """The combination for a tensor of `count` elements; `read` gives any model's elements, of which SLERP needs all and TIES some.
+
+    Models are the base first, where the method needs one, then the experts. `name` is the tensor's: DARE's choice depends on it.
+    """
+
+    def on_device(*values: float) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=device)
+
+    weights, scale = on_device(*recipe.weights), on_device(recipe.scale)
+    if recipe.method == "linear":
+        return Combination(weighted_sum, (weights,))
+    if recipe.method == "task-arithmetic":
+        return Combination(weighted_sum, (on_device(*task_arithmetic_weights(recipe.weights, recipe.scale)),))
+    if recipe.method == "slerp":
+        return Combination(weighted_sum, (on_device(*slerp_weights(read, count, recipe.weights)),))
+    if recipe.method == "ties":
+        return Combination(ties, (weights, thresholds(read, len(recipe.weights), count, recipe.density).to(device), scale))
+    chosen = keys(recipe.seed, name, len(recipe.weights)).to(device)
+    return Combination(dare_ties, (weights, chosen, on_device(recipe.density), scale))
+
+
+def merge(recipe: Recipe, models: Sequence[torch.Tensor], out: torch.Tensor, name: str = "") -> torch.Tensor:
+    """Merge one tensor in memory into `out`. ValueError where number, sizes or dtypes do not match."""
+    if len(models) != recipe.models:
+        raise ValueError(f"{recipe.method} of {len(recipe.weights)} experts needs {recipe.models} models, not {len(models)}")
+    flat = [one.view(-1) for one in models]
+    if out.numel() == 0:
+        return out
+    return combination(recipe, lambda model, start, stop: flat[model][start:stop], out.numel(), out.device, name).into(models, out)
+
+
+def is_fused(device: torch.device) -> bool:
+    """Whether merges run as fused kernels here."""
+    return _fused(weighted_sum, device.type) is not None
+
+
+@cache
+def _fused(arithmetic: Arithmetic, device: str) -> Callable[..., None] | None:
+    """The arithmetic as one kernel, or None where this machine cannot compile one: found out by compiling a tiny sum."""
+    return _compiled(arithmetic) if _can_compile(device) else None
+
+
+def _compiled(arithmetic: Arithmetic) -> Callable[..., None]:
+    def run(out: torch.Tensor, place: torch.Tensor, parameters: tuple[torch.Tensor, ...], *models: torch.Tensor) -> None:
+        out.copy_(arithmetic(models, place, *parameters))
+
+    # `run` is one code object for every arithmetic, number of experts and dtype.
+    dynamo: Any = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
+    compiled: Callable[..., None] = torch.compile(run, dynamic=True)
+    return compiled
+
+
+@cache
+def _can_compile(device: str) -> bool:
+    one = torch.ones(64, device=device)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.compile(lambda x: x * 2 + 1, dynamic=True)(one)
+    except Exception:  # whatever a missing or broken compiler raises, torch and its backends have no one error for it
+        return False
+    return True
