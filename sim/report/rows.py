@@ -17,7 +17,7 @@ HEADLINES = (
 WHERE_ANY = (
     "migrations", "transfers.gb", "cost.egress_usd",
     "admission.rejected", "promises.kept", "deadlines.met", "delay.usd", "cost.committed_beyond_usd",
-    "commitment.utilisation", "commitment.break_even_utilisation",
+    "energy.kwh", "cost.energy_usd", "carbon.tonnes", "commitment.utilisation", "commitment.break_even_utilisation",
 )  # fmt: skip
 PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
 

@@ -21,6 +21,10 @@ TITLES = {
     "cost.billed_usd": "billed in the horizon",
     "cost.committed_beyond_usd": "committed beyond the horizon",
     "cost.unused_usd": "paid and unused",
+    "energy.kwh": "energy drawn",
+    "energy.idle_kwh": "of it while idle",
+    "cost.energy_usd": "cost of energy",
+    "carbon.tonnes": "CO2e emitted",
     "commitment.utilisation": "commitments used",
     "commitment.break_even_utilisation": "commitments pay from a use of",
     "cost.usd_per_useful_gpu_hour": "per useful GPU-hour",
@@ -107,6 +111,10 @@ def value(figure: str, number: float | None) -> str:
         return format_duration(number)
     if "usd" in last[-1]:
         return usd(number)
+    if last[-1].endswith("kwh"):
+        return energy(number * 3.6e6)
+    if figure.endswith("carbon.tonnes"):
+        return f"{number:.3g} t"
     if figure == "transfers.gb":
         return size(number * 1e9)
     if last[-1] in ("goodput", "utilisation", "break_even_utilisation", "effective_time") or figure.endswith(

@@ -19,6 +19,7 @@ from sim.results.egress import transfer_figures
 from sim.results.ledger import UNUSED, Line
 from sim.results.losses import loss_figures
 from sim.results.paid import paid_spans
+from sim.results.power import energy_figures
 from sim.results.usage import capacity_gpu_s, used_gpu_s
 from sim.results.waits import wait_figures
 from sim.scenario.providers import Pool
@@ -74,7 +75,9 @@ def replication_figures(
     capacity_usd = [
         sum(line.effective_usd for line in lines if line.unit == "GPU-Hours" and f"{line.provider}.{line.pool}" == name) for name in names
     ]
-    figures |= commitment_figures(pools, names, used.sum(axis=1).tolist(), had.tolist(), capacity_usd, horizon_s)
+    figures |= energy_figures(lines, plans, jobs.workloads) | commitment_figures(
+        pools, names, used.sum(axis=1).tolist(), had.tolist(), capacity_usd, horizon_s
+    )
     for provider in dict.fromkeys(plan.provider for plan in plans):
         figures[f"provider.{provider}.cost_usd"] = sum(line.effective_usd for line in lines if line.provider == provider)
     return figures

@@ -53,6 +53,7 @@ class Line:
     billed_usd: float
     unit: Unit = "GPU-Hours"
     purchase: bool = False
+    carbon_kg: float = 0.0
 
     @property
     def gpu_hours(self) -> float:
@@ -82,6 +83,7 @@ class Line:
             "BillingCurrency": "USD",
             "x_Workload": self.workload,
             "x_Offer": self.offer,
+            "x_CarbonKg": self.carbon_kg,
         }
 
 

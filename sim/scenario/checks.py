@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sim.scenario.admission_rules import broken_admission_rules
 from sim.scenario.data_rules import broken_data_rules
 from sim.scenario.errors import Broken
+from sim.scenario.power_rules import broken_power_rules
 from sim.scenario.queue_rules import broken_queue_rules
 from sim.scenario.routing_rules import broken_routing_rules
 from sim.scenario.scenario import Scenario
@@ -17,6 +18,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from broken_routing_rules(scenario)
     yield from _capacity(scenario)
     yield from broken_supply_rules(scenario)
+    yield from broken_power_rules(scenario)
     yield from broken_admission_rules(scenario)
     yield from broken_queue_rules(scenario)
     yield from broken_data_rules(scenario)

@@ -10,6 +10,7 @@ from sim.scenario.elastic import Elastic, Expiry
 from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
 from sim.scenario.offers import Offer, OnDemandOffer, SpotOffer
+from sim.scenario.power import Power
 from sim.scenario.units import Bandwidth, Whole
 
 
@@ -47,6 +48,7 @@ class Pool(Word):
     racks: Racks | None = None
     outages: Outages | None = None
     placement: Literal["pack", "spread"] = "pack"
+    power: Power | None = None
     network: Network = Network()
     region: str = "-"
 
@@ -62,8 +64,9 @@ class Pool(Word):
 
 
 class Provider(Word):
-    """A seller's pools; `incidents` take all of them away at once."""
+    """A seller's pools; `incidents` take all of them away at once. `power` holds for pools that say none of their own."""
 
     pools: Annotated[dict[Name, Pool], Field(min_length=1)]
     incidents: Outages | None = None
     network: ProviderNetwork = ProviderNetwork()
+    power: Power | None = None

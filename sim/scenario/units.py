@@ -96,7 +96,7 @@ parse_price = _quantity("a price", PRICE_UNITS, "2.49 USD/GPU/h")
 parse_energy_price = _quantity("a price of energy", ENERGY_PRICE_UNITS, "0.09 USD/kWh")
 parse_carbon = _quantity("a carbon intensity", CARBON_UNITS, "0.35 kg/kWh")
 Price = Annotated[float, BeforeValidator(parse_price), _schema("USD per GPU-hour", "2.49 USD/GPU/h")]
-Power = Annotated[float, BeforeValidator(_quantity("a power", POWER_UNITS, "700 W")), _schema("power, in watts inside", "700 W")]
+Watts = Annotated[float, BeforeValidator(_quantity("a power", POWER_UNITS, "700 W")), _schema("power, in watts inside", "700 W")]
 DataPrice = Annotated[
     float,
     BeforeValidator(_quantity("a price of data", DATA_PRICE_UNITS, "0.09 USD/GB")),

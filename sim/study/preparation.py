@@ -13,6 +13,7 @@ from sim.cost.models import model_shape
 from sim.cost.validation import Validation
 from sim.demand.spot_trace import open_spot_trace
 from sim.demand.streams import stream
+from sim.results.power import PowerDraw, power_draws
 from sim.results.tariff import tariff
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
@@ -33,6 +34,7 @@ class Preparation:
     node_types: tuple[NodeType, ...]
     types: tuple[int, ...]
     validations: dict[str, Validation]
+    power: tuple[PowerDraw | None, ...]
 
     @cached_property
     def pools(self) -> list[Pool]:
@@ -85,12 +87,17 @@ def _prepare(document: Document, scenario: Scenario) -> Preparation:
             except InputError as error:
                 problems += error.under(f"workloads.{name}.model").problems
     problems += _unreadable_supply(scenario)
+    power: tuple[PowerDraw | None, ...] = ()
+    try:
+        power = power_draws(scenario, calibrations)
+    except InputError as error:
+        problems += error.problems
     if problems:
         raise InputError(problems)
     by_pool = [node_type(pool, calibrations.get(pool.gpu)) for pool in scenario.pools().values()]
     distinct = tuple(dict.fromkeys(by_pool))
     types = tuple(distinct.index(one) for one in by_pool)
-    return Preparation(document, scenario, calibrations, distinct, types, validations_for(calibrations, scenario.calibration))
+    return Preparation(document, scenario, calibrations, distinct, types, validations_for(calibrations, scenario.calibration), power)
 
 
 def _unreadable_supply(scenario: Scenario) -> list[Problem]:

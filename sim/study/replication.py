@@ -17,6 +17,7 @@ from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
 from sim.results.history import history_tables
 from sim.results.ledger import ledger
+from sim.results.power import power_lines
 from sim.results.tables import billing_table, jobs_table, pool_names, timeline_table
 from sim.results.timeliness import timeliness_figures
 from sim.results.usage import timeline
@@ -64,6 +65,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     lines = [
         *ledger(table, records, preparation.pools, plans, horizon),
         *egress_lines(table, records, preparation.pools, plans, ways, horizon),
+        *power_lines(table, records, preparation.pools, plans, preparation.power, horizon),
     ]
     measured = (table.arrival_s >= scenario.warmup) & records.accepted
     wait = records.waited_s(table.arrival_s)
