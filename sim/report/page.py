@@ -18,6 +18,7 @@ from sim.report.charts import (
 from sim.report.rows import (
     Rows,
     basis_lines,
+    blocked_rows,
     difference_rows,
     headline_rows,
     plan_rows,
@@ -53,7 +54,8 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
         backlog_over_time(tables["timeline"]),
         cost_by_provider(tables["billing"]),
     )
-    rows = (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary))
+    parts = (headline_rows, target_rows, workload_rows, blocked_rows, pool_rows, tenant_rows)
+    rows = [part(summary) for part in parts]
     return _page(summary, [*_warnings(summary), *map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
 
 

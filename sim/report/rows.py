@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sim.cost.validation import Validated
 from sim.report.warmup_lines import warmup_notes
-from sim.report.words import TITLES, relative_with_interval, value, with_interval
+from sim.report.words import REASONS_IN_WORDS, TITLES, relative_with_interval, value, with_interval
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -53,6 +53,15 @@ def workload_rows(summary: Summary) -> Rows:
             )
     headings = ("workload", "jobs", *(TITLES[name] for name in statistics), "cost of its use")
     return Rows("By workload", headings, tuple(cells))
+
+
+def blocked_rows(summary: Summary) -> Rows:
+    """Mean wait by workload and reason; reasons for which nobody waited are left out."""
+    names = list(summary.wait_curves)
+    means = {reason: [summary.figure(f"workload.{name}.blocked.{reason}").mean or 0.0 for name in names] for reason in REASONS_IN_WORDS}
+    found = {REASONS_IN_WORDS[reason]: waits for reason, waits in means.items() if any(waits)}
+    cells = tuple((name, *(format_duration(waits[index]) for waits in found.values())) for index, name in enumerate(names))
+    return Rows("Why jobs waited, on average", ("workload", *found), cells if found else ())
 
 
 def _row(summary: Summary, name: str, parts: list[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from sim.report.published_rows import published_notes, published_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
+    blocked_rows,
     difference_rows,
     headline_rows,
     plan_rows,
@@ -47,8 +48,8 @@ def console() -> Console:
 def print_summary(out: Console, summary: Summary) -> None:
     _print_head(out, summary)
     _print_warnings(out, summary)
-    for rows in (headline_rows(summary), target_rows(summary), workload_rows(summary), pool_rows(summary), tenant_rows(summary)):
-        _print_rows(out, rows)
+    for rows in (headline_rows, target_rows, workload_rows, blocked_rows, pool_rows, tenant_rows):
+        _print_rows(out, rows(summary))
     _print_basis(out, summary)
 
 
