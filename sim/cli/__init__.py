@@ -4,8 +4,11 @@ Rooms are imported when their command is called, so that ``--help`` answers at o
 """
 
 import argparse
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from sim import __version__
 from sim.cli import compare, dashboard, estimate, profile, report, run, scenarios, sweep, validate, why
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         for problem in error.problems:
             print(f"leadtime: {problem}", file=sys.stderr)
+        if error.details:
+            print(f"leadtime: its traceback is in {_kept(error.details)}", file=sys.stderr)
         return WRONG_INPUT
     except BrokenPipeError:  # the reader of a pipe had enough
         sys.stderr.close()
@@ -32,6 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"leadtime: {stop or 'stopped; nothing was written'}", file=sys.stderr)
         return STOPPED
+
+
+def _kept(details: str) -> Path:
+    """A new file, here or among temporary files, with what a person who mends a plugin needs."""
+    for folder in (Path.cwd(), None):
+        try:
+            handle, name = tempfile.mkstemp(prefix="leadtime-failed-", suffix=".txt", dir=folder, text=True)
+        except OSError:
+            continue
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(details)
+        return Path(name)
+    return Path(os.devnull)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """From a scenario to its job table: draw or read every workload, price it on every node type, and lay the rows in one table."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from sim.cost.durations import CostTable
 from sim.demand.drawn import draw_workload
+from sim.demand.sampling import draw
+from sim.demand.streams import stream
 from sim.demand.table import JobTable, concatenate
 from sim.demand.traces import RecordedJobs, read_trace
 from sim.scenario.errors import InputError
@@ -35,9 +37,13 @@ def draw_jobs(scenario: Scenario, costs: CostTable, replication: int) -> Demand:
     tables = []
     for name, work in scenario.workloads.items():
         if isinstance(work, TraceWorkload):
-            tables.append(_replayed(name, work, traces[name], horizon, len(costs.node_types)))
+            table = _replayed(name, work, traces[name], horizon, len(costs.node_types))
         else:
-            tables.append(draw_workload(name, work, scenario.seed, replication, horizon, costs))
+            table = draw_workload(name, work, scenario.seed, replication, horizon, costs)
+        if work.estimate is not None:
+            source = stream(scenario.seed, replication, "workload", name, "estimates")
+            table = replace(table, estimate_ratio=draw(work.estimate, len(table), source))
+        tables.append(table)
     return Demand(
         concatenate(tables),
         horizon,

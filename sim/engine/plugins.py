@@ -1,15 +1,13 @@
 """Policies of third parties at work: loaded when used, named when they fail (`sim.scenario.plugins` says how they are found)."""
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
-from types import TracebackType
 from typing import Any
 
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.plugins import plugins
-
-KINDS = ("orderings", "routings", "preemptions")
 
 
 class PluginError(InputError):
@@ -35,20 +33,23 @@ def policy(kind: str, name: str, own: Mapping[str, Callable[..., Any]]) -> Calla
     return built
 
 
-def blame(error: Exception) -> Exception:
-    """The error to raise for one that a run raised: a plugin's own name where a plugin's code was running, else the error itself."""
-    if isinstance(error, InputError):
-        return error
-    running = set(_modules(error.__traceback__))
-    for kind in KINDS:
-        for point in plugins(kind).values():
-            if any(module == point.module or module.startswith(point.module.split(".")[0] + ".") for module in running):
-                return _failed(point, error)
-    return error
+@contextmanager
+def plugins_named(used: Mapping[str, str]) -> Iterator[None]:
+    """What is raised in the block while the code of a plugin `used` (kind to name) runs becomes a PluginError that names it.
 
-
-def _modules(frames: TracebackType | None) -> list[str]:
-    return [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(frames)]
+    InputErrors and the rest pass.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)}
+        named = [plugins(kind).get(name) for kind, name in used.items()]
+        points = [point for point in named if point is not None and point.module.partition(".")[0] in packages]
+        if not points:
+            raise
+        raise _failed(points[0], error) from error
 
 
 def _failed(point: EntryPoint, error: Exception) -> PluginError:

@@ -12,7 +12,6 @@ from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.dispatch import Dispatch
 from sim.engine.links import Links
 from sim.engine.migration import Migration
-from sim.engine.plugins import blame
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
@@ -112,10 +111,7 @@ def simulate(
             pool.reroute = partial(dispatch.send_away, pool=pool)
             for change in pool.plan.changes:
                 clock.process(change(pool, watch))
-    try:
-        clock.run_out()
-    except Exception as error:
-        raise blame(error) from error
+    clock.run_out()
     for pool in pools:
         pool.close()
     return records

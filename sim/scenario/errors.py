@@ -24,7 +24,9 @@ class Problem:
 
 
 class InputError(Exception):
-    """Input that cannot be used; carries every problem found, not only the first."""
+    """Input that cannot be used; carries every problem found, not only the first. `details` belong in a file, as a traceback does."""
+
+    details: str = ""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

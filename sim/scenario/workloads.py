@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from sim.scenario.data import Data
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
+from sim.scenario.estimates import EstimateFactor
 from sim.scenario.model import Name, Path, Word
 from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Price, Rate, Whole
 
@@ -45,7 +46,10 @@ RESTART_S = 5 * MINUTE
 
 
 class _Workload(Word):
-    """`deadline` counts from a job's arrival; `cost_of_delay` is what each hour until it is done costs, for each GPU it asks for."""
+    """`deadline` counts from a job's arrival; `cost_of_delay` is what each hour until it is done costs, for each GPU it asks for.
+
+    `estimate` is how many times as long as it does take users say a job will; where it is not given they know, or a trace says.
+    """
 
     priority: Annotated[int, Whole(-1000, "a priority (higher goes first)")] = 0
     tenant: Name | None = None
@@ -54,6 +58,7 @@ class _Workload(Word):
     data: Data | None = None
     deadline: PositiveDuration | None = None
     cost_of_delay: Price = 0.0
+    estimate: EstimateFactor | None = None
 
 
 def experts_problem(method: MergeMethod, experts: int) -> str | None:

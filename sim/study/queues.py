@@ -22,6 +22,13 @@ def queue_terms(scenario: Scenario) -> QueueTerms:
     )
 
 
+def policies_used(scenario: Scenario) -> dict[str, str]:
+    """Names by kind of policy."""
+    policy = scenario.policy
+    used = {"orderings": policy.queue.order, "routings": policy.routing.policy}
+    return used if policy.preemption is None else used | {"preemptions": policy.preemption.policy}
+
+
 def _preemption(scenario: Scenario) -> PreemptionTerms | None:
     words, names = scenario.policy.preemption, list(scenario.workloads)
     if words is None:

@@ -9,6 +9,7 @@ import pandas as pd
 from sim.demand.jobs import draw_jobs
 from sim.demand.table import Floats, JobTable
 from sim.engine.links import links
+from sim.engine.plugins import plugins_named
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.engine.simulation import simulate
@@ -23,7 +24,7 @@ from sim.results.timeliness import timeliness_figures
 from sim.results.usage import timeline
 from sim.scenario.errors import InputError
 from sim.study.preparation import Preparation, located
-from sim.study.queues import queue_terms
+from sim.study.queues import policies_used, queue_terms
 
 QUANTILES = np.concatenate([np.arange(0.0, 0.95, 0.05), np.arange(0.95, 1.0, 0.005), [0.999, 1.0]])
 
@@ -54,14 +55,8 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         raise located(preparation.document, error) from None
     table, horizon = demand.table, demand.horizon_s
     routing, ways = routing_terms(scenario, number), links(scenario)
-    records = simulate(
-        table,
-        plans,
-        queue=queue_terms(scenario),
-        routing=routing,
-        admission=scenario.policy.admission,
-        links=ways,
-    )
+    with plugins_named(policies_used(scenario)):
+        records = simulate(table, plans, queue=queue_terms(scenario), routing=routing, admission=scenario.policy.admission, links=ways)
     lines = [
         *ledger(table, records, preparation.pools, plans, horizon),
         *egress_lines(table, records, preparation.pools, plans, ways, horizon),

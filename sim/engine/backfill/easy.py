@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left, insort
 
 from sim.engine.backfill.room import Room
-from sim.engine.placement import PackedNodes, Place
+from sim.engine.placement import PackedNodes, Place, SpreadGpus
 
 
 class Easy:
@@ -102,40 +102,54 @@ class Easy:
         return math.inf, []
 
     def _overtake(self, jobs: list[int]) -> None:
+        """First beside what the first in line needs, whoever fits; then on that too, whoever is done in time."""
         room, placement = self._room, self._room.placement
-        gpus_of, estimate = room.gpus, room.estimate_s
-        now, first, fits = room.clock._now, room.queue.head(), placement.fits
-        kept: tuple[int, float, list[int]] | None = None
-        for job in jobs:
-            gpus = gpus_of[job]
-            if not fits(gpus):
-                continue
-            if kept is None:
-                kept = self._reservation(first)
-            _, until, nodes = kept
-            place = placement.take(gpus) if now + estimate(job) <= until else self._take_beside(gpus, gpus_of[first], until, nodes)
-            if place is not False:
-                room.start(job, place)
-        if kept is not None:
-            self._reserved = kept  # whoever overtook left it as it was
+        gpus_of, fits = room.gpus, placement.fits
+        fitting = [job for job in jobs if fits(gpus_of[job])]
+        if not fitting:
+            return
+        kept = _, until, nodes = self._reservation(room.queue.head())
+        if isinstance(placement, PackedNodes):
+            left = self._start_beside(fitting, placement, [node for node in nodes if placement.is_open(node)])
+        else:
+            left = self._start_spare(fitting, placement, placement.free + self._freed_by(until) - gpus_of[room.queue.head()])
+        now, estimate = room.clock._now, room.estimate_s
+        for job in left:
+            if fits(gpus_of[job]) and now + estimate(job) <= until:
+                place = placement.take(gpus_of[job])
+                if place is not False:
+                    room.start(job, place)
+        self._reserved = kept  # whoever overtook left it as it was
 
-    def _take_beside(self, gpus: int, first: int, until: float, nodes: list[int]) -> Place | bool:
-        """GPUs that the first in line does not need at its reservation."""
-        placement = self._room.placement
-        if not isinstance(placement, PackedNodes):
-            spare = placement.free - first
-            for end, job in self._ends:
-                if end > until:
-                    break
-                spare += self._room.gpus[job]
-            return placement.take(gpus) if gpus <= spare else False
-        kept = [node for node in nodes if placement.is_open(node)]
-        for node in kept:
+    def _start_beside(self, jobs: list[int], placement: PackedNodes, nodes: list[int]) -> list[int]:
+        """Start jobs on other nodes than these; those that do not fit."""
+        gpus_of, left = self._room.gpus, []
+        for node in nodes:
             placement.close(node)
-        place = placement.take(gpus)
-        for node in kept:
+        for job in jobs:
+            place = placement.take(gpus_of[job])
+            if place is False:
+                left.append(job)
+            else:
+                self._room.start(job, place)
+        for node in nodes:
             placement.open(node)
-        return place
+        return left
+
+    def _freed_by(self, until: float) -> int:
+        return sum(self._room.gpus[job] for end, job in self._ends if end <= until)
+
+    def _start_spare(self, jobs: list[int], placement: SpreadGpus, spare: int) -> list[int]:
+        """Start jobs on GPUs that the first in line will not need; those that do not fit."""
+        left = []
+        for job in jobs:
+            gpus = self._room.gpus[job]
+            if gpus <= min(spare, placement.free):
+                spare -= gpus
+                self._room.start(job, placement.take(gpus))
+            else:
+                left.append(job)
+        return left
 
 
 def _held(place: Place, gpus: int, size: int) -> list[tuple[int, int]]:
