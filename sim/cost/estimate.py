@@ -41,7 +41,8 @@ class DeviceEstimate:
     """One job on one type of device. Where it cannot run, `refusal` says why and what would do, and there are no figures.
 
     `terms_s` are seconds by part and add up to `seconds.value`, but for a merge from storage, whose tiers work at the same time;
-    `memory_bytes` is for each GPU; a quantity that nobody stated (power, price) is None, never 0. `errors` are the 95 % errors of the families that the job rests on.
+    `memory_bytes` is for each GPU; a quantity that nobody stated (power, price) is None, never 0. `errors` are the 95 % errors of the
+    families that the job rests on.
     """
 
     device: str
