@@ -63,6 +63,10 @@ class Leases:
                 self.to_s.append(until)
             self._ready[node] = self._warm_until[node] = -1.0
 
+    def warm_until(self, node: int) -> float:
+        """Until when an idle node is kept; −1 where it never was leased or is gone."""
+        return self._warm_until[node] if node < len(self._ready) else -1.0
+
     def expects_delay(self, now: float) -> bool:
         """Whether the next node taken would be cold."""
         node = self._nodes.next_whole_node()

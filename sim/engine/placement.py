@@ -4,10 +4,16 @@ Nodes lie in stacks by free GPU count, each node knowing its height in its stack
 a node between stacks cost the same in a pool of ten nodes or ten thousand. A bit mask of the non-empty stacks finds the fit.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 Place = int | list[int] | None
 """A node, a list of whole nodes, or None where nodes do not matter."""
+
+
+def nodes_of(place: Place) -> Sequence[int]:
+    return place if isinstance(place, list) else () if place is None else (place,)
 
 
 class Placement(Protocol):
@@ -47,6 +53,7 @@ class PackedNodes:
         self._height: list[int] = []
         self._stacks: list[list[int]] = [[] for _ in range(self._full + 1)]
         self._mask = 0
+        self._closed: Counter[int] = Counter()
         self.add_nodes(nodes)
 
     @property
@@ -75,12 +82,18 @@ class PackedNodes:
             self._mask |= 1 << self._full
 
     def close(self, node: int) -> None:
-        """Give the node to no new gang; those on it stay."""
+        """Give the node to no new gang; those on it stay. A node closed twice must be opened twice."""
+        self._closed[node] += 1
+        if self._closed[node] > 1:
+            return
         self._move(node, self._level[node] - self._open)
         self.capacity -= self.gpus_per_node
 
     def open(self, node: int) -> None:
-        """Let gangs have a closed node's free GPUs again."""
+        """Let gangs have a closed node's free GPUs again, where nothing else has it closed."""
+        self._closed[node] -= 1
+        if self._closed[node]:
+            return
         self._move(node, self._level[node] + self._open)
         self.capacity += self.gpus_per_node
 
@@ -172,6 +185,10 @@ class PackedNodes:
     def whole_node_free(self, node: int) -> bool:
         """Whether no gang is on the node, open or closed."""
         return self._level[node] in (self._full, self.gpus_per_node)
+
+    @property
+    def free_whole_nodes(self) -> int:
+        return len(self._stacks[self._full])
 
     def whole_nodes_free(self) -> list[int]:
         """Open nodes that no gang is on, the next to be taken last."""

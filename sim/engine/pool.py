@@ -24,6 +24,7 @@ from sim.engine.tenant_usage import TenantUsage
 from sim.scenario.units import HOUR
 
 if TYPE_CHECKING:
+    from sim.engine.quotas import Member
     from sim.engine.transfers import Transfers
 
 Change = Generator[simpy.Event, Any, None]
@@ -37,8 +38,8 @@ class PoolPlan:
     `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
     broker may know, by which contracts say they come. `changes` are what else befalls its nodes: each starts a process on the pool, which
     then is a `VolatilePool`. An elastic pool `grows_to` so many nodes; `expiring` ones leave for good. `metered` nodes are paid by the
-    second while they are up, without leases; each lease or span is paid for at least `minimum_s`. `usd_per_gpu_hour` is what an hour more
-    of use costs on average: nothing where it is paid anyway.
+    second while they are up, without leases; each lease or span is paid for at least `minimum_s`. Pools that name one `quota`
+    share its GPUs. `usd_per_gpu_hour` is what an hour more of use costs on average: nothing where it is paid anyway.
     """
 
     provider: str
@@ -56,13 +57,15 @@ class PoolPlan:
     expiring: int = 0
     metered: bool = False
     minimum_s: float = 0.0
+    quota: tuple[str, int] | None = None
     usd_per_gpu_hour: float = 0.0
     changes: tuple[Callable[[Any, Any], Change], ...] = ()
 
     @property
     def most_gpus(self) -> int:
         """GPUs once every delivery has come and an elastic pool has grown."""
-        return self.gpus_per_node * (max(self.nodes, self.grows_to) + sum(nodes for _, nodes in self.deliveries))
+        nodes = max(self.nodes, self.grows_to) + sum(nodes for _, nodes in self.deliveries)
+        return self.gpus_per_node * (nodes if self.quota is None else min(nodes, self.quota[1] // self.gpus_per_node))
 
     @property
     def lasting_gpus(self) -> int:
@@ -92,6 +95,7 @@ class Pool:
         self._ids = clock._eid
         self.index = index
         self.transfers: Transfers | None = None
+        self.quota: Member | None = None
         self.idles: Callable[[Pool], None] | None = None
         """Told when nothing is left to start here and GPUs may be free."""
         self._records = records
@@ -181,6 +185,8 @@ class Pool:
 
     def serve(self) -> None:
         """Start waiting jobs, in order, until the first that does not fit; then those that may overtake it."""
+        if self.quota is not None:
+            self.quota.hold_back()
         if self._backfill is not None:
             self._backfill.serve()
             if self._queue:
@@ -197,6 +203,19 @@ class Pool:
             self._begin(job, gpus, place)
         if self.idles is not None:
             self.idles(self)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell it of each run from now on."""
+        self._observers.append(observer)
+
+    def place_of(self, job: int) -> Place:
+        """Where a running job is, as observers may know it."""
+        return self._places[job]
+
+    @property
+    def leases(self) -> Leases:
+        assert self._leases is not None, "asked of leased pools only"
+        return self._leases
 
     def has_room(self, job: int) -> bool:
         """Whether the job would be given GPUs at once, beside those whose data are on the way."""

@@ -14,6 +14,7 @@ from sim.engine.links import Links
 from sim.engine.migration import Migration
 from sim.engine.pool import Pool, PoolPlan
 from sim.engine.queue_terms import QueueTerms
+from sim.engine.quotas import share_quotas
 from sim.engine.records import Records
 from sim.engine.remaining import Remaining
 from sim.engine.routing import RoutingTerms, routing_of
@@ -93,6 +94,7 @@ def simulate(
         records.note_capacity(index, 0.0, pool.placement.capacity)
         for after_s, nodes in pool.plan.deliveries:
             clock.process(_deliveries(clock, pool, after_s, nodes))
+    share_quotas(pools, clock)
     transfers = Transfers(links, table, records, clock) if links is not None else None
     gate = None if admission == ACCEPT_ALL else Admission(admission, pools, table, records)
     dispatch = Dispatch(routing_of(routing, pools, table, clock), gate, transfers, records)

@@ -23,6 +23,7 @@ from sim.engine.watch import Watch
 from sim.scenario.errors import InputError
 from sim.scenario.offers import BlockOffer, OnDemandOffer, ReservedOffer, SpotOffer
 from sim.scenario.providers import Pool, Provider
+from sim.scenario.quota_rules import elastic_gpus
 from sim.scenario.reclaim import Reclaim
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import YEAR
@@ -74,10 +75,20 @@ def _plan(
         grows_to=pool.elastic.max if pool.elastic else 0,
         expiring=pool.nodes if isinstance(offer, BlockOffer) else sum(one.nodes for one in pool.expiries),
         metered=pool.leased and pool.elastic is not None,
+        quota=_quota(seller, provider, pool),
         minimum_s=offer.minimum if isinstance(offer, OnDemandOffer | SpotOffer) else 0.0,
         usd_per_gpu_hour=step_path(offer.price(pool.gpus_per_node)).mean(0.0, horizon or YEAR) if pool.leased else 0.0,
         changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
     )
+
+
+def _quota(seller: Provider, provider: str, pool: Pool) -> tuple[str, int] | None:
+    """The quota that a leased pool shares with the others of its kind; elastic pools have theirs put aside."""
+    kind = pool.offer.kind
+    gpus = seller.quotas.of(kind)
+    if gpus is None or not pool.leased or pool.elastic is not None:
+        return None
+    return f"{provider} {kind}", gpus - elastic_gpus({name: one for name, one in seller.pools.items() if one.offer.kind == kind})
 
 
 def _changes(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from sim.engine.clock import Clock
-from sim.engine.placement import PackedNodes, Place
+from sim.engine.placement import PackedNodes, Place, nodes_of
 from sim.engine.pool import Completion, Pool, PoolPlan
 from sim.engine.preemptions import Preemption, Yielding, preemption_of
 from sim.engine.preemptions.victims import victims
@@ -24,10 +24,6 @@ GRACEFUL_S = float("inf")
 """Notice of a preemption: who makes room may first write a checkpoint."""
 
 RECLAIM = "reclaim"
-
-
-def _nodes(place: Place) -> Iterable[int]:
-    return place if isinstance(place, list) else () if place is None else (place,)
 
 
 class VolatilePool(Pool):
@@ -67,13 +63,13 @@ class VolatilePool(Pool):
     def _begin(self, job: int, gpus: int, place: Place) -> Completion:
         completion = super()._begin(job, gpus, place)
         self._runs[job] = completion
-        for node in _nodes(place):
+        for node in nodes_of(place):
             self._on[node].add(job)
         return completion
 
     def _forget(self, job: int, place: Place) -> None:
         del self._runs[job]
-        for node in _nodes(place):
+        for node in nodes_of(place):
             self._on[node].discard(job)
 
     def _complete(self, event: Completion) -> None:
@@ -81,7 +77,7 @@ class VolatilePool(Pool):
         self.completed += 1
         super()._complete(event)
         if self._leaving:
-            self._depart([node for node in _nodes(event.place) if node in self._leaving and not self._on[node]])
+            self._depart([node for node in nodes_of(event.place) if node in self._leaving and not self._on[node]])
 
     def interrupt(self, job: int, cause: str, notice_s: float = 0.0) -> None:
         """Cut a run short and queue its job again. It keeps the work up to its last checkpoint; warned, it may have time to write one."""

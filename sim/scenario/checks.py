@@ -7,6 +7,7 @@ from sim.scenario.data_rules import broken_data_rules
 from sim.scenario.errors import Broken
 from sim.scenario.power_rules import broken_power_rules
 from sim.scenario.queue_rules import broken_queue_rules
+from sim.scenario.quota_rules import broken_quota_rules
 from sim.scenario.routing_rules import broken_routing_rules
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply_rules import broken_supply_rules
@@ -19,6 +20,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _capacity(scenario)
     yield from broken_supply_rules(scenario)
     yield from broken_power_rules(scenario)
+    yield from broken_quota_rules(scenario)
     yield from broken_admission_rules(scenario)
     yield from broken_queue_rules(scenario)
     yield from broken_data_rules(scenario)

@@ -11,6 +11,7 @@ from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
 from sim.scenario.offers import Offer, OnDemandOffer, SpotOffer
 from sim.scenario.power import Power
+from sim.scenario.quotas import Quotas
 from sim.scenario.units import Bandwidth, Whole
 
 
@@ -70,3 +71,4 @@ class Provider(Word):
     incidents: Outages | None = None
     network: ProviderNetwork = ProviderNetwork()
     power: Power | None = None
+    quotas: Quotas = Quotas()

@@ -68,6 +68,14 @@ def test_every_problem_of_an_offer_is_told_with_its_place(tmp_path: Path) -> Non
         ([f"{FIRST}.offer={{block: 2 USD/GPU/h, windows: [{{start: 1 d, end: 3 d}}]}}", f"{FIRST}.nodes=0"], "found a block of 0 nodes"),
         ([f"{FIRST}.offer={{block: 2 USD/GPU/h, windows: []}}"], "offer.windows: found no window; give at least one"),
         ([f"{FIRST}.offer={{owned: {{0 d: 2 USD/GPU/h, 30 d: 1 USD/GPU/h}}}}"], "offer.owned: found 30 d, which is not before the horizon"),
+        (["providers.second.quotas={on-demand: 4}"], "on-demand: found 4 GPUs, which leaves pool 'b' not one node of 8"),
+        (["providers.second.quotas={on-demand: -4}"], "found -4; a quota, in GPUs at once, is a whole number, 0 or more"),
+        (["providers.second.quotas={spot: 8}"], "spot: found a quota on spot GPUs, and no pool of second is bought spot"),
+        (["providers.first.quotas={committed: 4}"], "committed: found 4 GPUs, under the 8 that are committed to at once"),
+        (
+            ["providers.second.quotas={on-demand: 24}", f"{SECOND}.elastic={{max: 4, scale-up: {{headroom: 20%}}}}"],
+            "on-demand: found 24 GPUs, under the 32 that elastic pools may grow to",
+        ),
         (
             [f"{SECOND}.offer={{on-demand: 2 USD/GPU/h, keep-warm: 5 min}}", f"{SECOND}.elastic={{max: 4, scale-up: {{headroom: 20%}}}}"],
             "leave keep-warm out",

@@ -1,0 +1,72 @@
+"""A provider's quota: the pools under it never have more GPUs at once, whatever runs and whatever idles warm, and no job is lost."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.demand.table import JobTable
+from sim.engine.pool import PoolPlan
+from sim.engine.queue_terms import QueueTerms
+from sim.engine.routing import RoutingTerms
+from sim.engine.simulation import simulate
+from tests.engine.test_reclaims import SPELL, absences, taking
+from tests.engine.test_volatile_pool import assert_conserved, table
+
+ROW = st.tuples(st.floats(0, 60), st.sampled_from([1, 2, 5, 8, 16]), st.floats(0.5, 30))
+
+
+def most_at_once(spans: list[tuple[float, float, int]]) -> int:
+    """The most of all spans together, those that end when others begin being over."""
+    times = np.array([end for _, end, _ in spans] + [start for start, _, _ in spans])
+    change = np.array([-gpus for _, _, gpus in spans] + [gpus for _, _, gpus in spans])
+    return int(np.cumsum(change[np.lexsort((change, times))]).max(initial=0))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(ROW, min_size=1, max_size=40),
+    quota=st.sampled_from([16, 20, 24, 32]),
+    spells=st.lists(st.lists(SPELL, max_size=3), min_size=3, max_size=3),
+    backfill=st.sampled_from([None, "easy", "conservative"]),
+    warm=st.sampled_from([0.0, 6.0, 40.0]),
+)
+def test_a_quota_is_never_exceeded_and_loses_no_job(
+    pool: Callable[..., PoolPlan],
+    rows: list[tuple[float, int, float]],
+    quota: int,
+    spells: list[list[tuple[float, float, float]]],
+    backfill: str | None,
+    warm: float,
+) -> None:
+    """Three pools of one provider, nodes of two sizes, one of whose nodes are taken away now and then."""
+    jobs = table(rows, checkpoint_s=4.0)
+    leased = {"keep_warm_s": warm, "draw_delay": lambda: 1.5, "mean_delay_s": 1.5, "quota": ("p on-demand", quota)}
+    plans = [pool(3, 8, **leased), pool(3, 8, changes=taking([absences(one) for one in spells]), **leased), pool(4, 4, **leased)]
+    records = simulate(jobs, plans, queue=QueueTerms(backfill=backfill), routing=RoutingTerms(overflow_s=2.0))
+    assert_conserved(jobs, records, [24, 24, 16])
+    spans = [
+        (start, end, plans[index].gpus_per_node)
+        for index, (from_s, to_s) in records.leases.items()
+        for start, end in zip(from_s.tolist(), to_s.tolist(), strict=True)
+    ]
+    assert most_at_once(spans) <= quota
+
+
+def test_one_pools_end_lets_the_other_begin(pool: Callable[..., PoolPlan]) -> None:
+    """One node for two pools: the second's job waits until the first's ends, then starts at that instant; warm nodes are given back."""
+    leased = {"keep_warm_s": 100.0, "quota": ("p spot", 8)}
+    first, second = pool(2, 8, **leased), pool(2, 8, **leased)
+    jobs = JobTable.build(np.array([0.0, 1.0]), np.array([8, 8], np.int32), np.array([50.0, 20.0]))
+    records = simulate(jobs, [first, second], routing=RoutingTerms("round-robin"))
+    assert records.pool.tolist() == [0, 1]
+    assert records.start_s.tolist() == [0.0, 50.0]
+    assert [records.leases[index][1].tolist() for index in (0, 1)] == [[50.0], [170.0]]
+
+
+def test_a_gang_over_the_quota_can_never_run(pool: Callable[..., PoolPlan]) -> None:
+    """Four nodes, of which two may be had: 16 GPUs at most."""
+    assert pool(4, 8, keep_warm_s=0.0, quota=("p spot", 23)).most_gpus == 16
+    assert pool(4, 8, keep_warm_s=0.0).most_gpus == pytest.approx(32)
