@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.showing import errors_shown, show_folder
+from dashboard.why_job import ask_why
 from sim.report.saving import RUNS
 from sim.results.run_folder import is_run
 
@@ -20,4 +21,4 @@ def page(given: list[Path]) -> None:
         return
     folder = st.sidebar.selectbox("Run folder", folders, format_func=lambda one: one.name, key="run")
     with errors_shown():
-        show_folder(folder, key="runs")
+        ask_why(show_folder(folder, key="runs"), key="runs")

@@ -61,18 +61,20 @@ def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.empty()
 
 
-def show_folder(folder: Path, *, key: str) -> None:
-    """A run folder's results; of a study's, the comparison and then the plan that is chosen."""
+def show_folder(folder: Path, *, key: str) -> Path:
+    """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the folder of the run shown."""
     if not (folder / STUDY).is_file():
         _show_run(folder)
-        return
+        return folder
     comparison = read_comparison(folder)
     first = comparison.plans[comparison.base]
     _show_heading(first, folder)
     show_comparison(comparison)
     st.subheader("One plan in detail", divider="gray")
     plan = st.radio("Plan", list(comparison.plans), horizontal=True, key=f"{key}-plan")
-    _show_results(folder / "plans" / (plan or comparison.base))
+    shown = folder / "plans" / (plan or comparison.base)
+    _show_results(shown)
+    return shown
 
 
 def show_comparison(comparison: Comparison) -> None:

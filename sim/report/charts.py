@@ -107,7 +107,7 @@ def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> An
             y=alt.Y("workload:N", title=None),
             color=alt.Color("reason:N", title="waited because", scale=scale),
             order="order:Q",
-            tooltip=["workload", "reason", alt.Tooltip("wait_h:Q", format=".3g")],
+            tooltip=["workload:N", "reason:N", alt.Tooltip("wait_h:Q", format=".3g")],
         )
     )
     return _themed(chart, width, height, "Why jobs waited")

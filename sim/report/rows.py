@@ -40,18 +40,18 @@ def headline_rows(summary: Summary) -> Rows:
 
 
 def workload_rows(summary: Summary) -> Rows:
-    """Waits and costs by workload; with the waits a trace logged beside the simulated ones."""
+    """Waits and costs by workload; with the waits a trace logged beside the simulated ones, and what some scenarios ask besides."""
     names = list(summary.wait_curves)
     logged = any(f"workload.{name}.logged_wait.mean" in summary.figures for name in names)
     statistics = ["wait.mean", "wait.p50", "wait.p95", "wait.p99", "wait.max", "jct.p95"]
+    besides = [part for part in ("admission.rejected", "promises.kept", "deadlines.met") if summary.figure(part).mean]
     cells = []
     for name in names:
-        cells.append(_row(summary, name, ["jobs", *statistics, "cost_usd"]))
+        cells.append(_row(summary, name, ["jobs", *statistics, "cost_usd", *besides]))
         if logged:
-            cells.append(
-                ("  as logged", "", *(value(one, summary.figure(f"workload.{name}.logged_{one}").mean) for one in statistics[:-1]), "", "")
-            )
-    headings = ("workload", "jobs", *(TITLES[name] for name in statistics), "cost of its use")
+            waits = (value(one, summary.figure(f"workload.{name}.logged_{one}").mean) for one in statistics[:-1])
+            cells.append(("  as logged", "", *waits, "", "", *("" for _ in besides)))
+    headings = ("workload", "jobs", *(TITLES[name] for name in statistics), "cost of its use", *(TITLES[name] for name in besides))
     return Rows("By workload", headings, tuple(cells))
 
 

@@ -96,6 +96,21 @@ def test_runs_page_shows_the_headline_figures_of_a_run() -> None:
     assert [row[0] for row in _table(app, "pool")] == ["here.box"]
 
 
+def test_runs_page_tells_why_a_job_waited() -> None:
+    """The longest wait to begin with, then whichever is asked; the shares add up."""
+    _, run = _run(TINY)
+    jobs = run.tables["jobs"]
+    app = _opened(_runs_page)
+    assert app.number_input[0].value == jobs["wait_s"].idxmax()
+    reasons = _table(app, "reason")
+    assert reasons[0][0] == "running jobs held the GPUs"
+    assert sum(int(row[2].rstrip("%")) for row in reasons) in range(98, 103)
+    at_once = int((jobs["wait_s"] == 0).idxmax())
+    app.number_input[0].set_value(at_once).run()
+    assert not app.exception
+    assert any("started at once" in text.value for text in app.markdown)
+
+
 def test_runs_page_marks_what_is_extrapolated() -> None:
     _run(TINY)
     assert not _opened(_runs_page).warning
