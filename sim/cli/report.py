@@ -13,9 +13,10 @@ def add(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from sim.report.saving import rewrite_report
-    from sim.report.terminal import console, print_comparison, print_summary, print_sweep, print_where
-    from sim.results.run_folder import STUDY, SWEEP, read_summary
+    from sim.report.terminal import console, print_comparison, print_optimisation, print_summary, print_sweep, print_where
+    from sim.results.run_folder import OPTIMISATION, STUDY, SWEEP, read_summary
     from sim.study.comparison import read_comparison
+    from sim.study.optimisation import read_optimisation
     from sim.study.sweep import read_sweep
 
     page = rewrite_report(options.folder)
@@ -24,6 +25,8 @@ def _report(options: argparse.Namespace) -> int:
         print_comparison(out, read_comparison(options.folder))
     elif (options.folder / SWEEP).is_file():
         print_sweep(out, read_sweep(options.folder))
+    elif (options.folder / OPTIMISATION).is_file():
+        print_optimisation(out, read_optimisation(options.folder))
     else:
         print_summary(out, read_summary(options.folder))
     print_where(out, options.folder, page)

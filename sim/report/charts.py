@@ -9,6 +9,7 @@ import pandas as pd
 from sim.report.words import REASONS_IN_WORDS, title
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR
+from sim.study.optimisation import Optimisation
 from sim.study.space import said, short_names
 from sim.study.sweep import COST, Sweep
 
@@ -16,6 +17,8 @@ COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
 REASON_COLOURS = ["#6b46c1", "#dd6b20", "#d69e2e", "#c53030", "#2b6cb0", "#4a5568", "#2f855a"]
 WAITING, CAPACITY = "#c53030", "#718096"
 ON_FRONT, BEATEN = "on the front", "beaten by another plan"
+_LEAST_RATIO = 0.001
+"""Shares of a limit under a thousandth are drawn at that: the axis is logarithmic."""
 _SHORTEST_H = 1 / 60
 """Waits under a minute are drawn at a minute: the axis is logarithmic."""
 
@@ -179,6 +182,32 @@ def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
     line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0").encode(x=x, y=y)
     bars = best.mark_rule(strokeWidth=2, color="#2b6cb0").encode(x=x, y="low:Q", y2="high:Q")
     return _themed(line + bars + points, width, height, f"Cost against {title(sweep.target)}: no plan beats those on the front in both")
+
+
+def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 300) -> Any:
+    """Every plan simulated: cost across, its worst target as a share of what is allowed up; under the line it meets them all."""
+    rows = []
+    for plan, one in found.plans.items():
+        ratios = [(one.figures[name].mean or 0.0) / limit for name, limit in found.limits.items() if name in one.figures and limit]
+        if one.cost is None or one.cost.mean is None or not ratios:
+            continue
+        values = ", ".join(f"{short} = {said(one.values[key])}" for key, short in short_names(found.keys).items())
+        rows.append({"plan": plan, "values": values, "cost": one.cost.mean, "ratio": max(*ratios, _LEAST_RATIO), "which": one.outcome})
+    outcomes = {"chosen": "#2f855a", "nearest": "#dd6b20", "meets": "#2b6cb0", "unconfirmed": "#6b46c1", "misses": "#cbd5e0"}
+    data = pd.DataFrame(rows, columns=["plan", "values", "cost", "ratio", "which"])
+    shown = [name for name in outcomes if name in set(data["which"])]
+    points = (
+        alt.Chart(data)
+        .mark_point(size=90, filled=True, opacity=0.95)
+        .encode(
+            x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
+            y=alt.Y("ratio:Q", title="worst target, share of its limit", scale=alt.Scale(type="log"), axis=alt.Axis(format="~%")),
+            color=alt.Color("which:N", title=None, sort=shown, scale=alt.Scale(domain=shown, range=[outcomes[name] for name in shown])),
+            tooltip=["plan", "values", "which", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("ratio:Q", format=".0%")],
+        )
+    )
+    line = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=WAITING, strokeDash=[5, 3]).encode(y="ratio:Q")
+    return _themed(line + points, width, height, "Plans simulated: under the line, every target is met")
 
 
 def svg(chart: Any) -> str:

@@ -9,12 +9,14 @@ from sim.report.charts import (
     backlog_over_time,
     cost_against_wait,
     cost_by_provider,
+    optimisation_scatter,
     svg,
     sweep_scatter,
     utilisation_over_time,
     wait_curves,
     waits_by_reason,
 )
+from sim.report.optimisation_rows import considered_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -32,6 +34,7 @@ from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
+from sim.study.optimisation import Optimisation
 from sim.study.sweep import Sweep
 
 _STYLE = """
@@ -41,6 +44,7 @@ h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e2e8f0; vertical-align: top }
 th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: #4a5568 }
+.answer { font-size: 1.15rem; font-weight: 600; border-left: 4px solid #2b6cb0; padding: .4rem .8rem; background: #ebf8ff }
 svg { max-width: 100%; height: auto } details { margin: 1rem 0 } pre { background: #f7fafc; padding: 1rem; overflow-x: auto }
 """
 
@@ -76,6 +80,22 @@ def sweep_page(sweep: Sweep, scenario_yaml: str) -> str:
     """The report of a sweep: the trade-off, its front, and the plans; its size does not grow with their number."""
     parts = [svg(sweep_scatter(sweep)), _table(front_rows(sweep)), _table(sweep_rows(sweep))]
     return _page(sweep.first, [*parts, _source(scenario_yaml)])
+
+
+def optimisation_page(found: Optimisation, scenario_yaml: str) -> str:
+    """The report of an optimisation: the answer, why, the plan named, and what was considered beside it."""
+    why = "".join(f"<li>{escape(line)}</li>" for line in (*found.why, f"How: {found.how}."))
+    plan = found.chosen or found.nearest
+    parts = [
+        f'<p class="answer">{escape(found.answer)}</p><ul>{why}</ul>',
+        svg(optimisation_scatter(found)),
+        _table(considered_rows(found)),
+    ]
+    parts += [
+        f"<h2>Plan: {escape(str(plan))}</h2>",
+        *map(_table, (target_rows(found.final), workload_rows(found.final), pool_rows(found.final))),
+    ]
+    return _page(found.final, [*parts, _source(scenario_yaml)], question=found.question)
 
 
 def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:

@@ -6,11 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sim.report.page import comparison_page, summary_page, sweep_page
-from sim.results.run_folder import REPORT, SCENARIO, SWEEP, read_summary, read_table, written_folder
+from sim.report.page import comparison_page, optimisation_page, summary_page, sweep_page
+from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SWEEP, read_summary, read_table, written_folder
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
 from sim.study.comparison import Study, read_comparison
+from sim.study.optimisation import read_optimisation
+from sim.study.optimise import Optimised
 from sim.study.run import Run
 from sim.study.runner import Runner
 from sim.study.sweep import TABLE, Sweep, SweepPlans, read_sweep, run_sweep
@@ -20,7 +22,7 @@ PLANS = "plans"
 MOST_FOLDERS = 50
 
 
-def save(result: Run | Study, out: Path | None = None) -> Path:
+def save(result: Run | Study | Optimised, out: Path | None = None) -> Path:
     """Write the folder and its report; returns the folder.
 
     Without `out` it is ``runs/<scenario>-<short hash>``, whose name is its content's, so that writing it again replaces the same thing.
@@ -58,6 +60,8 @@ def render(folder: Path) -> str:
     """The report page of a run or study folder; InputError where it is neither."""
     if (folder / SWEEP).is_file():
         return sweep_page(read_sweep(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
+    if (folder / OPTIMISATION).is_file():
+        return optimisation_page(read_optimisation(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
     if (folder / PLANS).is_dir():
         comparison = read_comparison(folder)
         return comparison_page(comparison, (folder / PLANS / comparison.base / SCENARIO).read_text(encoding="utf-8"))

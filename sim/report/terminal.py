@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sim.cost.calibration import Calibration
@@ -12,6 +13,7 @@ from sim.cost.published import Fact
 from sim.cost.validation import Validated, Validation
 from sim.report.calibration_rows import anchor_rows, fit_rows
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
+from sim.report.optimisation_rows import FEW_ROWS, considered_rows
 from sim.report.published_rows import published_notes, published_rows
 from sim.report.rows import (
     Rows,
@@ -34,6 +36,7 @@ from sim.results.why import Why
 from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
+from sim.study.optimisation import Optimisation
 from sim.study.sweep import Sweep
 
 PIPE_WIDTH = 200
@@ -73,6 +76,17 @@ def print_sweep(out: Console, sweep: Sweep) -> None:
     _print_rows(out, sweep_rows(sweep))
     _print_rows(out, front_rows(sweep))
     _print_basis(out, sweep.first)
+
+
+def print_optimisation(out: Console, found: Optimisation) -> None:
+    _print_head(out, found.final, question=found.question)
+    out.print(f"[bold]{escape(found.answer)}[/bold]", soft_wrap=True)
+    for line in (*found.why, f"How: {found.how}."):
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    out.print()
+    _print_rows(out, target_rows(found.final))
+    _print_rows(out, considered_rows(found, FEW_ROWS))
+    _print_basis(out, found.final)
 
 
 def print_where(out: Console, folder: Path, report: Path) -> None:

@@ -1,0 +1,50 @@
+"""``leadtime optimise``: the cheapest plan that meets every target, with its reasons."""
+
+import argparse
+import json
+from typing import Any
+
+from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.progress import progress
+
+NO_PLAN = 1
+
+
+def add(commands: Any) -> None:
+    optimise = commands.add_parser("optimise", help="the cheapest plan that meets every target, and why")
+    optimise.add_argument("scenario", metavar="SCENARIO")
+    add_override_flags(optimise, varied=True)
+    optimise.add_argument("--trials", type=whole(1), metavar="N", help="plans simulated in the search, at most about (default: 100)")
+    optimise.add_argument("--confirm", type=whole(2), metavar="N", help="fresh replications of the best (default: 20)")
+    optimise.add_argument("--check", action="store_true", help="exit with 1 where no plan meets the targets")
+    add_running_flags(optimise)
+    optimise.set_defaults(command=_optimise)
+
+
+def _optimise(options: argparse.Namespace) -> int:
+    from sim.report.saving import save
+    from sim.report.terminal import console, print_optimisation, print_where
+    from sim.results.run_folder import REPORT, refuse_folder
+    from sim.study.optimise import optimise, prepare_optimisation
+    from sim.study.runner import Runner
+
+    document, over = open_varied(options.scenario, options)
+    if over:  # what the flags say is what is varied, whatever the scenario varies
+        document = document.override("study.optimise.over", over)
+    for name in ("trials", "confirm"):
+        if getattr(options, name) is not None:
+            document = document.override(f"study.optimise.{name}", getattr(options, name), place=f"--{name}")
+    problem = prepare_optimisation(document)
+    if options.out is not None:
+        refuse_folder(options.out, replace=False)
+    with progress("replications") as step, Runner(options.workers, step) as runner:
+        result = optimise(problem, runner)
+    folder = save(result, options.out)
+    found = result.optimisation
+    if options.json:
+        print(json.dumps(found.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
+    else:
+        out = console()
+        print_optimisation(out, found)
+        print_where(out, folder, folder / REPORT)
+    return NO_PLAN if options.check and found.chosen is None else 0

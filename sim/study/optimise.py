@@ -1,0 +1,315 @@
+"""The cheapest plan that meets every target, and why it is that one.
+
+The search judges plans by the scenario's own replications, all on the same random demand. Its winner has been picked for looking good on
+that demand, so it is run again on fresh demand, and taken only when the one-sided 95 % bound of every target lies within its limit; else
+the search goes on without it. So a plan that is named has passed twice, on independent samples.
+"""
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+import sim
+from sim.results.statistics import CONFIDENCE, Estimate
+from sim.results.summary import Summary
+from sim.scenario.document import Document
+from sim.scenario.errors import InputError
+from sim.scenario.loading import validate
+from sim.scenario.offers import OwnedOffer, ReservedOffer
+from sim.scenario.scenario import Scenario
+from sim.scenario.study import Optimise
+from sim.scenario.values import Choices
+from sim.study.bounds import Bounds, Least, limits_of
+from sim.study.optimisation import Optimisation, explain
+from sim.study.preparation import prepare
+from sim.study.run import Run, run_plan
+from sim.study.runner import WORTH_PROCESSES_S, Runner
+from sim.study.search import Found, Place, Search, bisect_next, enumerate_next, neighbour_next
+from sim.study.space import Point, Space
+from sim.study.tpe import sampler
+
+MOST_BOUNDED = 1000
+"""Plans for which a bound is worked out in advance; larger spaces are bounded plan by plan, as the search comes to them."""
+MOST_UNCONFIRMED = 10
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An optimisation ready to run."""
+
+    document: Document
+    scenario: Scenario
+    words: Optimise
+    space: Space
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self.words.over)
+
+    def point(self, place: Place) -> Point:
+        axes = [values.values for values in self.words.over.values() if isinstance(values, Choices)]
+        return {key: axis[index] for key, axis, index in zip(self.keys, axes, place, strict=True)}
+
+    def plan(self, place: Place) -> Document:
+        return self.space.plan(self.point(place))
+
+    def name(self, place: Place) -> str:
+        """``plan 07``: its number in the grid, the last key changing fastest."""
+        number = 0
+        for index, values in zip(place, self.words.over.values(), strict=True):
+            assert isinstance(values, Choices)
+            number = number * len(values.values) + index
+        return f"plan {number + 1:0{len(str(self.space.size))}d}"
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """A finished optimisation: what it says, and the run of the plan it names (the nearest one's, where none meets the targets)."""
+
+    problem: Problem
+    optimisation: Optimisation
+    run: Run
+
+    @property
+    def folder_name(self) -> str:
+        """``<scenario>-<short hash>``: the same for the same scenario, words, calibrations and version."""
+        parts = [sim.__version__, self.problem.document.digest(), self.run.folder_name]
+        return f"{self.problem.scenario.name}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:8]}"
+
+    def write(self, folder: Path) -> None:
+        """Fill a folder: the answer, the table of what was tried, and the run folder of the plan named."""
+        self.run.write(folder / "plans" / self.run.summary.plan)
+        self.optimisation.write(folder, self.problem.document)
+
+
+def prepare_optimisation(document: Document) -> Problem:
+    """A scenario's ``study.optimise``; InputError, before anything runs, where it asks nothing or a value is refused."""
+    scenario = validate(document)
+    words = scenario.study.optimise
+    if words is None:
+        raise InputError.of(
+            "varies no key; write --set KEY=0..96 or, in the scenario, "
+            "'study: {optimise: {over: {providers.cloud.pools.h100.nodes: 0..96}}}'",
+            where=document.file,
+            key="study.optimise",
+        )
+    if not limits_of(scenario):
+        raise InputError.of(
+            "has no target, and the cheapest plan that has to meet none is no plan; write one, as in 'target: {wait: {p95: 1 h}}'",
+            where=document.place(("workloads",)),
+            key="workloads",
+        )
+    space = Space(document, words.over, ("study", "optimise", "over"))
+    problem = Problem(document, scenario, words, space)
+    _refuse_values(problem)
+    return problem
+
+
+def _refuse_values(problem: Problem) -> None:
+    """InputError with each value that its key takes neither as the scenario is nor with any value of another key."""
+    problems = []
+    for key, values in problem.words.over.items():
+        assert isinstance(values, Choices)
+        for value in values.values:
+            error = _refusal(problem, {key: value})
+            others = [(one, other) for one, axis in problem.words.over.items() if one != key for other in getattr(axis, "values", ())]
+            if error is not None and all(_refusal(problem, {key: value, one: other}) for one, other in others):
+                problems += error.problems
+    if problems:
+        raise InputError(problems)
+
+
+def _refusal(problem: Problem, point: Point) -> InputError | None:
+    try:
+        prepare(problem.space.plan(point))
+    except InputError as error:
+        return error
+    return None
+
+
+def optimise(problem: Problem, runner: Runner | None = None) -> Optimised:
+    """Search, confirm, explain; the answer does not depend on the runner."""
+    if runner is None:
+        with Runner() as own:
+            return optimise(problem, own)
+    trials = _Trials(problem, runner)
+    search = trials.search
+    how, step = _way(problem, search)
+    confirmation: Run | None = None
+    while True:
+        place = step()
+        if place is not None:
+            trials.try_plan(place)
+            continue
+        best = search.best
+        if best is None or len(search.unconfirmed) >= MOST_UNCONFIRMED:
+            break
+        confirmation = trials.confirm(best)
+        if all(bound <= limit for bound, limit in zip(trials.upper[best].values(), search.limits.values(), strict=True)):
+            return _optimised(trials, how, best, confirmation)
+        search.unconfirmed.add(best)
+    return _optimised(trials, how, None, trials.fallback())
+
+
+def _way(problem: Problem, search: Search) -> tuple[str, Callable[[], Place | None]]:
+    """How the space is searched, in words, and the function that gives the next place."""
+    if len(search.sizes) == 1 and _monotone(problem):
+        return "bisected: cost rises and waits fall along the one size", lambda: bisect_next(search)
+    candidates = search.size
+    if search.size <= MOST_BOUNDED:
+        candidates = sum(not search.hopeless(place) for place in search.places())
+    if candidates <= problem.words.trials:
+        return "enumerated in order of least possible cost", lambda: enumerate_next(search)
+    propose = sampler(search, problem.scenario.seed)
+
+    def step() -> Place | None:
+        place = propose() if len(search.found) < problem.words.trials else None
+        return place if place is not None else neighbour_next(search)
+
+    return "searched (tree-structured Parzen estimator, then the neighbours of the best)", step
+
+
+def _monotone(problem: Problem) -> bool:
+    """Whether the one axis is a pool's nodes, rising, and every pool is paid whether used or not."""
+    (key,), (values,) = problem.keys, problem.words.over.values()
+    parts = key.split(".")
+    numbers = values.values if isinstance(values, Choices) else ()
+    rising = all(isinstance(one, int) and isinstance(two, int) and one < two for one, two in pairwise(numbers))
+    committed = all(
+        isinstance(pool.offer, OwnedOffer | ReservedOffer) and pool.elastic is None for pool in problem.scenario.pools().values()
+    )
+    return rising and committed and parts[0] == "providers" and parts[-1] == "nodes" and len(parts) == 5
+
+
+class _Trials:
+    """Runs plans and keeps what they said."""
+
+    def __init__(self, problem: Problem, runner: Runner) -> None:
+        self.problem, self.runner = problem, runner
+        self.bounds, self.known = Bounds(), dict[Place, Least | None]()
+        self.errors: dict[Place, str] = {}
+        self.summaries: dict[Place, Summary] = {}
+        self.upper: dict[Place, dict[str, float]] = {}
+        self.confirmed: dict[Place, Summary] = {}
+        sizes = tuple(len(values.values) for values in problem.words.over.values() if isinstance(values, Choices))
+        numeric = tuple(_rising(values) for values in problem.words.over.values() if isinstance(values, Choices))
+        self.search = Search(sizes, numeric, limits_of(problem.scenario), self.bound)
+
+    def bound(self, place: Place) -> Least | None:
+        """The plan's bound, worked out once; None, with the reason kept, where the plan cannot be run."""
+        if place not in self.known:
+            try:
+                self.known[place] = self.bounds.of(prepare(self.problem.plan(place)))
+            except InputError as error:
+                self.errors[place] = str(error.problems[0])
+                self.known[place] = None
+        return self.known[place]
+
+    def try_plan(self, place: Place) -> None:
+        """Simulate a plan on the search's demand."""
+        began = time.perf_counter()
+        try:
+            summary = self._run(place, self.problem.plan(place)).summary
+        except InputError as error:
+            self.errors[place] = str(error.problems[0])
+            self.search.refused.add(place)
+            return
+        self.summaries[place] = summary
+        self.search.found[place] = Found(summary.figure("cost.usd").mean or 0.0, worst_ratio(summary, self.search.limits))
+        left = min(self.problem.words.trials, self.search.size) - len(self.summaries)
+        if self.runner.workers is None and (time.perf_counter() - began) * left > WORTH_PROCESSES_S:
+            self.runner.workers = os.cpu_count() or 1  # the runner sees one plan at a time; together they are worth processes
+
+    def _run(self, place: Place, document: Document) -> Run:
+        return run_plan(document, plan=self.problem.name(place), runner=self.runner)
+
+    def confirm(self, place: Place) -> Run:
+        """Run a plan on fresh demand, and bound each target's figure from above."""
+        words = self.problem.words
+        fresh = self.problem.plan(place).override("seed", fresh_seed(self.problem.scenario.seed), place="confirmation")
+        fresh = fresh.override("replications", words.confirm, place="confirmation")
+        run = self._run(place, fresh)
+        self.confirmed[place] = run.summary
+        self.upper[place] = {figure: upper_bound(run.summary.figure(figure)) for figure in self.search.limits}
+        return run
+
+    def fallback(self) -> Run:
+        """The nearest plan's run, where none is to be named; where all were ruled out, that of the plan whose bounds are lowest."""
+        if self.search.nearest is None:
+            able = [place for place in self.search.places() if self.bound(place) is not None and place not in self.search.refused]
+            for place in sorted(able, key=lambda place: (_least_ratio(self.bound(place), self.search.limits), place)):
+                self.try_plan(place)
+                if place in self.summaries:
+                    break
+            else:
+                raise InputError.of(
+                    f"no plan of this range can be run: {next(iter(self.errors.values()))}",
+                    where=self.problem.document.file,
+                    key="study.optimise",
+                )
+        nearest = self.search.nearest
+        assert nearest is not None
+        return self._run(nearest, self.problem.plan(nearest))
+
+
+def _rising(values: Choices) -> bool:
+    numbers = values.values
+    return values.ordered or (
+        all(isinstance(one, int) and not isinstance(one, bool) for one in numbers) and list(numbers) == sorted(numbers)
+    )
+
+
+def worst_ratio(summary: Summary, limits: Mapping[str, float]) -> float:
+    """The largest ratio of a target's mean figure to its limit; infinity where nothing was measured or a limit of zero is missed."""
+    return max(ratio(summary.figure(figure).mean, limit) for figure, limit in limits.items())
+
+
+def ratio(wait_s: float | None, limit_s: float) -> float:
+    if wait_s is None:
+        return math.inf
+    return wait_s / limit_s if limit_s else (0.0 if wait_s == 0 else math.inf)
+
+
+def _least_ratio(least: Least | None, limits: Mapping[str, float]) -> float:
+    assert least is not None
+    return max(ratio(least.waits[figure], limit) for figure, limit in limits.items())
+
+
+def upper_bound(figure: Estimate) -> float:
+    """The one-sided 95 % bound (Student's t) of a figure's mean over replications; infinity where fewer than two measured it."""
+    values = np.array([value for value in figure.values if value is not None])
+    if len(values) < 2:
+        return math.inf
+    return float(values.mean() + stats.t.ppf(CONFIDENCE, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def fresh_seed(seed: int) -> int:
+    """A seed whose streams share nothing with those of `seed`."""
+    return int.from_bytes(hashlib.sha256(f"confirmation of {seed}".encode()).digest()[:4], "little")
+
+
+def _optimised(trials: _Trials, how: str, chosen: Place | None, run: Run) -> Optimised:
+    problem, search = trials.problem, trials.search
+    places = search.places() if search.size <= MOST_BOUNDED else iter(sorted({*trials.known, *search.found}))
+    told = {problem.name(place): (place, problem.point(place)) for place in places}
+    optimisation = explain(
+        search,
+        told,
+        trials.summaries,
+        trials.upper,
+        trials.errors,
+        bound=trials.bound,
+        how=how,
+        chosen=chosen,
+        final=run.summary,
+        question=problem.document.question,
+    )
+    return Optimised(problem, optimisation, run)
