@@ -4,6 +4,7 @@ The waits are sample-path bounds, not steady-state formulas: of the very jobs th
 jobs that arrive in a span of time and may not wait longer than x. All of them have started by x after the span's end; until then the
 plan's GPUs can have done no more than their number times that time, and of those then running no more is left than the longest jobs that
 fit at once. So x is at least (work − span × GPUs − what may still run) / GPUs, and the largest such x over all spans bounds the wait.
+In one strictly first-come, first-served pool more is known: a job starts after all before it, so each job's own wait is bounded so.
 Erlang C, the usual formula, would be no bound: it is the mean of one kind of queue in steady state, while a run starts empty and ends.
 """
 
@@ -19,6 +20,7 @@ from sim.demand.jobs import draw_jobs
 from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.supply import pool_plans
+from sim.results.statistics import describe
 from sim.scenario.admission import AdmissionPolicy
 from sim.scenario.offers import OwnedOffer, ReservedOffer
 from sim.scenario.policy import Policy
@@ -31,9 +33,11 @@ QUANTILE_OF = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 MEAN_FROM = (0.25, 0.5, 0.75)
 """A mean is at least (1 − q) times the q-quantile."""
 
-UNINTERRUPTED = {"kind", "model", "arrivals", "tokens", "images", "precision", "gpus", "sequence", "tokens_per_gpu", "checkpoint", "method",
-                 "experts", "source", "priority", "tenant", "target", "restart", "data", "deadline", "cost_of_delay", "format", "path",
-                 "columns", "where", "scale"}  # fmt: skip
+UNINTERRUPTED = {
+    "kind", "model", "arrivals", "tokens", "images", "precision", "gpus", "sequence", "tokens_per_gpu", "checkpoint", "method", "experts",
+    "source", "priority", "tenant", "target", "restart", "data", "deadline", "cost_of_delay", "estimate", "format", "path", "columns",
+    "where", "scale",
+}  # fmt: skip
 """Words of a workload under which each job runs once, on as many GPUs as it asks for. With others no bound is known."""
 
 
@@ -71,6 +75,15 @@ class _Sample:
     together: _Work
     longest_gpus: Floats
     longest_work: Floats
+    everything: _Work
+    rows: dict[str, NDArray[np.bool_]]
+
+    def fifo_wait_s(self, figure: str, gpus: int, running: float) -> float:
+        """The least a figure can be where jobs start in the order in which they arrive."""
+        before = np.concatenate([[0.0], self.everything.until[:-1]]) - gpus * self.everything.arrival_s
+        ahead = before - np.minimum.accumulate(before)
+        waits = np.maximum(ahead - running, 0.0) / gpus
+        return describe(waits[self.rows[figure]])[figure.rsplit(".", 1)[1]]
 
     def running(self, gpus: int) -> float:
         """GPU-seconds left of whatever runs on this many GPUs, at most."""
@@ -96,13 +109,14 @@ class Bounds:
             return Least(cost, dict.fromkeys(limits, 0.0))
         gpus = sum(pool.most_nodes * pool.gpus_per_node for pool in preparation.pools)
         running = [sample.running(gpus) for sample in samples]
+        in_order = _in_order(scenario, plans)
         waits = {}
         for figure in limits:
-            found = [
-                max(weight * work.wait_s(gpus, left) for weight, work in sample.targets[figure].items())
-                for sample, left in zip(samples, running, strict=True)
-                if figure in sample.targets
-            ]
+            found = []
+            for sample, left in zip(samples, running, strict=True):
+                if figure in sample.targets:
+                    shortest = [weight * work.wait_s(gpus, left) for weight, work in sample.targets[figure].items()]
+                    found.append(max(*shortest, sample.fifo_wait_s(figure, gpus, left) if in_order else 0.0))
             waits[figure] = float(np.mean(found)) if found else 0.0
         together = float(np.mean([one.together.wait_s(gpus, left) for one, left in zip(samples, running, strict=True)]))
         return Least(cost, waits, together)
@@ -152,6 +166,8 @@ def _sample(preparation: Preparation, number: int) -> _Sample:
         _work(table, work, everyone, late),
         np.cumsum(table.gpus[order]).astype(np.float64),
         np.cumsum(work[order]),
+        _work(table, work, np.ones(len(table), bool), 0.0),
+        {figure: measured & (table.workload == table.workloads.index(figure.split(".")[1])) for figure in targets},
     )
 
 
@@ -172,6 +188,13 @@ def _uninterrupted(preparation: Preparation, plans: Sequence[PoolPlan]) -> bool:
     other = [name for name, words in Policy.model_fields.items() if name not in known and getattr(scenario.policy, name) != words.default]
     words = [name for work in scenario.workloads.values() for name in work.model_fields_set if name not in UNINTERRUPTED]
     return not (other or words or any(plan.changes for plan in plans)) and scenario.policy.admission == AdmissionPolicy()
+
+
+def _in_order(scenario: Scenario, plans: Sequence[PoolPlan]) -> bool:
+    """Whether jobs start in the order of their arrivals: one pool of nodes held for good, first come, first served, no data to move."""
+    queue = scenario.policy.queue
+    strict = queue.order == "fifo" and queue.backfill == "none" and len(plans) == 1 and plans[0].keep_warm_s is None
+    return strict and not any(work.data for work in scenario.workloads.values())
 
 
 def _committed_usd(pool: Pool, plan: PoolPlan, horizon_s: float) -> float:

@@ -72,6 +72,28 @@ def test_simulated_waits_and_costs_are_never_under_the_bound(
     assert least.together <= sum(means[name] for name in least.waits if not name.endswith("mean")) * (1 + 1e-9) + 1e-6
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rate=st.integers(10, 4000), nodes=st.integers(1, 4), seed=st.integers(0, 50), batch=st.sampled_from([1, 5]))
+def test_first_come_first_served_waits_are_never_under_their_bound(rate: int, nodes: int, seed: int, batch: int) -> None:
+    """One strict pool, where each job's own wait is bounded."""
+    document = scenario(
+        workloads__small__arrivals={"rate": f"{rate}/d", "batch": batch}, providers__a__pools__x__nodes=nodes, seed=seed, providers__b=None
+    )
+    preparation = prepare(document)
+    least = Bounds().of(preparation)
+    found = [replicate(preparation, number).figures for number in range(2)]
+    for name, bound in least.waits.items():
+        assert bound <= sum(one[name] for one in found) / 2 * (1 + 1e-9) + 1e-6
+
+
+def test_the_bound_of_an_overloaded_queue_is_most_of_its_wait() -> None:
+    """First come, first served at three times the load it can take: hardly anything is left to chance."""
+    preparation = prepare(scenario(workloads__small__arrivals__rate="1200/d", providers__b=None))
+    least, found = Bounds().of(preparation), [replicate(preparation, number).figures for number in range(2)]
+    for name, bound in least.waits.items():
+        assert bound > 0.8 * sum(one[name] for one in found) / 2
+
+
 def test_an_overloaded_plan_is_hopeless_and_owned_nodes_cost_what_they_cost() -> None:
     """Several times more work than the GPUs can do in the horizon: the bound sees hours of wait."""
     full = Bounds().of(prepare(scenario(workloads__small__arrivals__rate="2000/d", providers__b=None)))
