@@ -1,7 +1,7 @@
-"""What was promised to be paid: upfront payments, what is owed beyond the horizon, how well commitments are used, and when they pay.
+"""What is paid whether used or not: upfront payments, what is owed beyond the horizon, how well it is used, and when it pays.
 
-A commitment breaks even with on-demand at the utilisation at which both cost the same: its cost for a GPU-hour held over the on-demand
-price. Used less than that, buying the used hours on demand would have been cheaper.
+Owned nodes, commitments and blocks break even with on-demand at the utilisation at which both cost the same: the cost of a GPU-hour held,
+electricity included, over the on-demand price. Used less than that, buying the used hours on demand would have been cheaper.
 """
 
 from collections.abc import Iterator, Sequence
@@ -69,12 +69,12 @@ def commitment_figures(
     usd: Sequence[float],
     horizon_s: float,
 ) -> dict[str, float]:
-    """``commitment.utilisation`` and ``commitment.break_even_utilisation`` over all committed pools, and of each as ``pool.NAME.…``.
+    """``commitment.utilisation`` and ``commitment.break_even_utilisation`` over all pools paid used or not, and of each as ``pool.NAME.…``.
 
-    `usd` is each pool's effective cost. No figure where nothing is committed; no break-even where nobody sells the GPU on demand.
+    `usd` is each pool's effective cost. No figure where nothing is; no break-even where nobody sells the GPU on demand.
     """
     figures: dict[str, float] = {}
-    committed = [index for index, pool in enumerate(pools) if pool.offer.kind in COMMITTED and held_hours[index] > 0]
+    committed = [index for index, pool in enumerate(pools) if not pool.leased and held_hours[index] > 0]
     alternative = {index: _on_demand_usd(pools[index], pools, horizon_s) for index in committed}
     for index in committed:
         if alternative[index]:

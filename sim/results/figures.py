@@ -73,7 +73,7 @@ def replication_figures(
         figures[f"{prefix}cost_usd"] = sum(line.effective_usd for line in lines if (line.provider, line.pool) == (plan.provider, plan.name))
     names = [f"{plan.provider}.{plan.name}" for plan in plans]
     capacity_usd = [
-        sum(line.effective_usd for line in lines if line.unit == "GPU-Hours" and f"{line.provider}.{line.pool}" == name) for name in names
+        sum(line.effective_usd for line in lines if line.unit != "GB" and f"{line.provider}.{line.pool}" == name) for name in names
     ]
     figures |= energy_figures(lines, plans, jobs.workloads) | commitment_figures(
         pools, names, used.sum(axis=1).tolist(), had.tolist(), capacity_usd, horizon_s
