@@ -279,6 +279,10 @@ class Pool:
         self._records.note_capacity(self.index, self.clock.now, self.placement.capacity)
         self.serve()
 
+    def note_closed(self, gpus: int) -> None:
+        """Note that so many of the GPUs held may not be leased now."""
+        self._records.note_closed(self.index, self.clock.now, gpus)
+
     def close(self) -> None:
         """End the run: hand over the spans for which on-demand nodes are paid."""
         if self._leases is not None:

@@ -90,7 +90,7 @@ class Member:
 
     def balance(self, left: int) -> bool:
         """Open as many free nodes as `left` GPUs allow, and no more; whether any was opened."""
-        nodes, allowed = self._nodes, left // self.size
+        nodes, allowed, had = self._nodes, left // self.size, len(self._closed)
         free = nodes.whole_nodes_free()
         warm = dict(self.warm()) if len(free) > allowed else {}
         for node in sorted(free, key=lambda node: warm.get(node, 0.0))[: max(len(free) - allowed, 0)]:
@@ -100,6 +100,8 @@ class Member:
         before = nodes.free_whole_nodes
         while self._closed and nodes.free_whole_nodes < allowed:
             nodes.open(self._closed.pop())
+        if len(self._closed) != had:
+            self.pool.note_closed(len(self._closed) * self.size)
         return nodes.free_whole_nodes > before
 
     def warm(self) -> Iterator[tuple[int, float]]:

@@ -56,8 +56,8 @@ class Records:
     """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
 
     A rejected job has no pool (−1), start or end (NaN). `promised_s` is the start that each job was promised, where any was.
-    `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken;
-    `leases` holds (from, to) for each node paid on demand.
+    `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken,
+    `closed` for those that a quota holds back; `leases` holds (from, to) for each node paid on demand.
     """
 
     start_s: Floats
@@ -66,6 +66,7 @@ class Records:
     attempts: list[Attempt] = field(default_factory=list)
     capacity: list[tuple[int, float, int]] = field(default_factory=list)
     down: list[tuple[int, float, int]] = field(default_factory=list)
+    closed: list[tuple[int, float, int]] = field(default_factory=list)
     leases: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
     migrations: list[Migrated] = field(default_factory=list)
@@ -81,6 +82,9 @@ class Records:
 
     def note_down(self, pool: int, time_s: float, gpus: int) -> None:
         self.down.append((pool, time_s, gpus))
+
+    def note_closed(self, pool: int, time_s: float, gpus: int) -> None:
+        self.closed.append((pool, time_s, gpus))
 
     def note_leases(self, pool: int, from_s: Sequence[float], to_s: Sequence[float]) -> None:
         self.leases[pool] = (np.array(from_s), np.array(to_s))

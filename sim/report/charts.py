@@ -14,7 +14,7 @@ from sim.study.space import said, short_names
 from sim.study.sweep import COST, Sweep
 
 COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
-REASON_COLOURS = ["#6b46c1", "#dd6b20", "#d69e2e", "#c53030", "#2b6cb0", "#4a5568", "#2f855a"]
+REASON_COLOURS = ["#6b46c1", "#dd6b20", "#d69e2e", "#c53030", "#b83280", "#2b6cb0", "#4a5568", "#2f855a"]
 WAITING, CAPACITY = "#c53030", "#718096"
 ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _LEAST_RATIO = 0.001

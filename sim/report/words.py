@@ -51,6 +51,7 @@ REASONS_IN_WORDS = {
     "provisioning": "the provider had not answered yet",
     "no_capacity": "the pool had too few GPUs yet",
     "broken": "nodes were broken",
+    "quota": "the provider's quota was used up",
     "queue": "running jobs held the GPUs",
     "head_of_line": "behind a job that waited for more",
     "fragmentation": "GPUs were free, but not on the nodes it needs",

@@ -5,6 +5,7 @@ There, at each instant, with the GPUs that the pool held, those of them broken, 
 
 - `no_capacity`: the pool holds fewer GPUs than the job asks for: a delivery, or a pool that grows, is still to come;
 - `broken`: it would fit, were nothing broken;
+- `quota`: it would fit, were the pool's nodes not held back because others use up the provider's quota;
 - `queue`: running jobs hold the GPUs;
 - `head_of_line`: enough GPUs are free, and a job ahead of it (one that started no later) waits for more, or keeps them for itself;
 - `fragmentation`: enough are free and nobody is ahead, but they are scattered over nodes, or on nodes about to leave.
@@ -20,26 +21,28 @@ from sim.engine.records import Records
 from sim.results.usage import runs
 from sim.results.wait_pieces import IN_QUEUE, PROVISIONING, Ints, Pieces, wait_pieces
 
-REASONS = ("data", "provisioning", "no_capacity", "broken", "queue", "head_of_line", "fragmentation")
-NO_CAPACITY, BROKEN, QUEUE, HEAD_OF_LINE, FRAGMENTATION = range(PROVISIONING + 1, len(REASONS))
+REASONS = ("data", "provisioning", "no_capacity", "broken", "quota", "queue", "head_of_line", "fragmentation")
+NO_CAPACITY, BROKEN, QUOTA, QUEUE, HEAD_OF_LINE, FRAGMENTATION = range(PROVISIONING + 1, len(REASONS))
 _FREE = HEAD_OF_LINE
 """Until it is known who is ahead, enough GPUs being free counts as this."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """A pool's GPUs over time, constant from each `time_s` to the next: held, broken, and in use (or asked for by a job)."""
+    """A pool's GPUs over time, constant from each `time_s` to the next: held, broken, closed by a quota, in use (or asked for by a job)."""
 
     time_s: Floats
     held: Floats
     broken: Floats
+    closed: Floats
     used: Floats
 
     def states(self, gpus: int) -> Ints:
         """What a job of that many GPUs meets, by step: one of the reasons; `_FREE` where enough GPUs are free."""
-        free = self.held - self.broken - self.used
+        free = self.held - self.broken - self.closed - self.used
         state = np.full(len(self.time_s), _FREE)
         state[free < gpus] = QUEUE
+        state[(free < gpus) & (free + self.closed >= gpus)] = QUOTA
         state[(free < gpus) & (free + self.broken >= gpus)] = BROKEN
         state[self.held < gpus] = NO_CAPACITY
         return state
@@ -53,12 +56,12 @@ def pool_levels(jobs: JobTable, records: Records, pool: int) -> Levels:
     gpus = jobs.gpus[run.job[here]].astype(np.float64)
     waiting = jobs.gpus[[one.job for one in asked]].astype(np.float64)
     parts: list[tuple[int, Floats, Floats]] = [
-        (2, run.start_s[here], gpus),
-        (2, run.end_s[here], -gpus),
-        (2, np.array([one.asked_s for one in asked]), waiting),
-        (2, np.array([one.ready_s for one in asked]), -waiting),
+        (3, run.start_s[here], gpus),
+        (3, run.end_s[here], -gpus),
+        (3, np.array([one.asked_s for one in asked]), waiting),
+        (3, np.array([one.ready_s for one in asked]), -waiting),
     ]
-    for kind, steps in ((0, records.capacity), (1, records.down)):
+    for kind, steps in ((0, records.capacity), (1, records.down), (2, records.closed)):
         time = np.array([at for which, at, _ in steps if which == pool], np.float64)
         level = np.array([float(count) for which, _, count in steps if which == pool], np.float64)
         parts.append((kind, time, np.diff(level, prepend=0.0)))
@@ -66,7 +69,7 @@ def pool_levels(jobs: JobTable, records: Records, pool: int) -> Levels:
     times = np.concatenate([time for _, time, _ in parts])
     order = np.argsort(times, kind="stable")
     levels = []
-    for kind in range(3):
+    for kind in range(4):
         change = np.concatenate([step if part == kind else np.zeros(len(step)) for part, _, step in parts])
         levels.append(np.cumsum(change[order]))
     return Levels(times[order], *levels)

@@ -1,7 +1,7 @@
 """What happened in a run, as tables of its folder and back: enough to work out why any job waited.
 
-``attempts``: runs that were cut short. ``supply``: GPUs that each pool held and those broken, whenever they change. ``moves``: data that
-moved, jobs that changed queues, nodes asked for.
+``attempts``: runs that were cut short. ``supply``: GPUs that each pool held, those broken and those closed by a quota, whenever they
+change. ``moves``: data that moved, jobs that changed queues, nodes asked for.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from sim.demand.table import JobTable
 from sim.engine.records import Attempt, Migrated, Provisioned, Records, Transfer
 from sim.results.run_folder import read_table
 
-HELD, BROKEN = "held", "broken"
+HELD, BROKEN, CLOSED = "held", "broken", "closed"
 DATA, QUEUE, NODES = "data", "queue", "nodes"
 
 
@@ -25,6 +25,7 @@ def history_tables(records: Records, pools: list[str]) -> dict[str, pd.DataFrame
     attempts = pd.DataFrame(records.attempts, columns=list(Attempt._fields))
     steps = [(pool, time, HELD, gpus) for pool, time, gpus in records.capacity]
     steps += [(pool, time, BROKEN, gpus) for pool, time, gpus in records.down]
+    steps += [(pool, time, CLOSED, gpus) for pool, time, gpus in records.closed]
     supply = pd.DataFrame(steps, columns=["pool", "time_s", "what", "gpus"])
     rows = [(DATA, one.job, one.source, one.target, one.start_s, one.end_s, one.size_bytes) for one in records.transfers]
     rows += [(QUEUE, move.job, move.source, move.target, move.time_s, move.time_s, 0.0) for move in records.migrations]
@@ -63,7 +64,7 @@ def read_history(folder: Path) -> History:
         for column in columns:
             one[column] = _codes(one[column])
     steps = supply[["what", "pool", "time_s", "gpus"]].itertuples(index=False, name=None)
-    levels: dict[str, list[tuple[int, float, int]]] = {HELD: [], BROKEN: []}
+    levels: dict[str, list[tuple[int, float, int]]] = {HELD: [], BROKEN: [], CLOSED: []}
     for what, pool, time, gpus in steps:
         levels[what].append((int(pool), float(time), int(gpus)))
     records = Records(
@@ -73,6 +74,7 @@ def read_history(folder: Path) -> History:
         attempts=[Attempt(*row) for row in attempts.itertuples(index=False, name=None)],
         capacity=levels[HELD],
         down=levels[BROKEN],
+        closed=levels[CLOSED],
         promised_s=table["promised_s"].to_numpy(),
     )
     row: Any

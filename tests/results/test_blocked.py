@@ -102,3 +102,13 @@ def test_reasons_add_up_to_the_wait(
     np.testing.assert_allclose(blocked.sum(axis=1), records.waited_s(jobs.arrival_s), atol=1e-6)
     figures = blocked_figures(jobs, records, 0.0)
     assert sum(figures[f"blocked.{reason}"] for reason in REASONS) == pytest.approx(records.waited_s(jobs.arrival_s).mean(), abs=1e-6)
+
+
+def test_a_quota_that_others_use_up_is_a_reason(pool: MakePool) -> None:
+    """Eight GPUs for two leased pools: a run in the first leaves none for the second until 50 s, though its node is free."""
+    leased = {"keep_warm_s": 0.0, "quota": ("p.on-demand", 8)}
+    jobs = table([(0.0, 8, 50.0), (10.0, 8, 5.0)])
+    terms = RoutingTerms("round-robin")
+    records = simulate(jobs, [pool(1, 8, **leased), pool(1, 8, **leased)], routing=terms)
+    assert records.pool.tolist() == [0, 1]
+    assert reasons(jobs, records, 1) == {"quota": 40.0}
