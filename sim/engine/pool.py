@@ -136,6 +136,8 @@ class Pool:
         if queue:
             queue.push(job)
             self._waiting_gpu_s += self._gpus[job] * self._duration[job]
+            if queue.head() == job:  # it goes ahead of all that wait, and may fit where they do not
+                self.serve()
             return
         gpus = self._gpus[job]
         place = self.placement.take(gpus)

@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-TOPICS = ("engine", "commands")
+TOPICS = ("engine", "policies", "commands")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
