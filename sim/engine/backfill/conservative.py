@@ -4,7 +4,8 @@ A plan holds what each node is committed to: running gangs until their estimated
 ends early or nodes come, plans are moved forward one after another, each where all others leave room; none is ever moved back.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sim.engine.backfill.room import Room
@@ -32,7 +33,9 @@ class Conservative:
         self._on: dict[int, tuple[int, ...]] = {}
         self.planned_s: dict[int, float] = {}
         """Planned start of each waiting job that has one, in the order in which they were planned."""
-        self._moved = False
+        self._freed: set[int] = set()
+        self._late = False
+        self._capacity = room.placement.capacity
 
     def began(self, job: int) -> None:
         self._forget(job)
@@ -41,30 +44,37 @@ class Conservative:
         self._commit(job, nodes, Commitment(now, self._room.ends_s(job), self._on_each(job, nodes)))
 
     def ended(self, job: int) -> None:
-        commitments = self._nodes[self._on[job][0]]
-        self._moved |= commitments[job].to_s > self._room.clock._now
+        nodes = self._on[job]
+        if self._nodes[nodes[0]][job].to_s > self._room.clock._now:
+            self._freed.update(nodes)
         self._forget(job)
 
     def serve(self) -> None:
         """Move plans forward where something ended early or nodes changed, plan who came into the window, start whose time has come."""
         self._know_overdue()
-        if self._moved or not self._nodes_hold():
-            self._moved = False
-            while self._moved_forward():
-                pass
+        self._know_changed_nodes()
+        while self._freed:
+            self._move_forward()
         if self._room.queue:
             for job in (self._room.queue.head(), *self._room.queue.behind(self._room.window)):
                 if job not in self.planned_s:
                     self._plan(job)
         self._start_due()
 
-    def _moved_forward(self) -> bool:
-        """Plan every waiting job anew where others leave room; whether one was moved, so that those ahead of it may have more room."""
-        before = dict(self.planned_s)
-        for job in before:
-            self._forget(job)
-            self._plan(job)
-        return any(start < before[job] for job, start in self.planned_s.items())
+    def _move_forward(self) -> None:
+        """Plan each waiting job anew where freed nodes let it start earlier; those it leaves are free for others, and looked at next."""
+        freed, self._freed = self._freed, set()
+        for job, before in list(self.planned_s.items()):
+            nodes = self._on[job]
+            self._release(job)
+            found = self._earliest(self._room.gpus[job], self._room.estimate_s(job), freed, before)
+            if found is None:
+                found = before, nodes
+            else:
+                freed |= set(nodes)
+            if found[0] < before:
+                self._freed.update(nodes)
+            self._put(job, *found)
 
     def arrived(self, job: int) -> None:
         if len(self.planned_s) <= self._room.window:
@@ -73,7 +83,7 @@ class Conservative:
             self._start_due()
 
     def withdrawn(self, job: int) -> None:
-        self._moved = True
+        self._freed.update(self._on.get(job, ()))
         self._forget(job)
 
     def _start_due(self) -> None:
@@ -103,8 +113,15 @@ class Conservative:
 
     def _forget(self, job: int) -> None:
         self.planned_s.pop(job, None)
+        self._release(job)
+
+    def _release(self, job: int) -> None:
         for node in self._on.pop(job, ()):
             del self._nodes[node][job]
+
+    def _put(self, job: int, start_s: float, nodes: tuple[int, ...]) -> None:
+        self.planned_s[job] = start_s
+        self._commit(job, nodes, Commitment(start_s, start_s + self._room.estimate_s(job), self._on_each(job, nodes)))
 
     def _know_overdue(self) -> None:
         """A run that is late by some time is expected to take as long again."""
@@ -113,42 +130,57 @@ class Conservative:
             for job, (start, end, gpus) in commitments.items():
                 if end < now and job not in self.planned_s:
                     commitments[job] = Commitment(start, now + (now - end), gpus)
-                    self._moved = True
+                    self._late = True
 
-    def _nodes_hold(self) -> bool:
-        """Whether every planned node still takes gangs."""
+    def _know_changed_nodes(self) -> None:
+        """Where nodes came, went, or are held longer than was estimated, plan everybody anew, in the order in which they were planned."""
         placement = self._room.placement
-        if not isinstance(placement, PackedNodes):
-            return True
-        return all(placement.is_open(node) for job in self.planned_s for node in self._on[job])
+        gone = isinstance(placement, PackedNodes) and not all(placement.is_open(node) for job in self.planned_s for node in self._on[job])
+        if gone or self._late or placement.capacity != self._capacity:
+            self._late, self._capacity = False, placement.capacity
+            waiting = list(self.planned_s)
+            for job in waiting:
+                self._forget(job)
+            for job in waiting:
+                self._plan(job)
 
     def _plan(self, job: int) -> None:
         """Give the job the earliest start that others leave room for, on nodes that are there; none where there is no such node."""
         found = self._earliest(self._room.gpus[job], self._room.estimate_s(job))
         if found is not None:
-            start, nodes = found
-            self.planned_s[job] = start
-            end = start + self._room.estimate_s(job)
-            self._commit(job, nodes, Commitment(start, end, self._on_each(job, nodes)))
+            self._put(job, *found)
 
-    def _earliest(self, gpus: int, lasts_s: float) -> tuple[float, tuple[int, ...]] | None:
+    def _earliest(
+        self, gpus: int, lasts_s: float, freed: set[int] | None = None, before_s: float = math.inf
+    ) -> tuple[float, tuple[int, ...]] | None:
+        """The earliest start before `before_s`, and its nodes; a gang of one node looks at `freed` ones only where these are given."""
         placement = self._room.placement
         if not isinstance(placement, PackedNodes):
-            at = self._earliest_on(WHOLE, placement.capacity - gpus, lasts_s)
+            at = self._earliest_on(WHOLE, placement.capacity - gpus, lasts_s, before_s)
             return None if at is None else (at, (WHOLE,))
-        count, each = (-(-gpus // self._size), self._size) if gpus > self._size else (1, gpus)
+        if gpus <= self._size:
+            return self._earliest_of_one(placement, range(placement.nodes) if freed is None else sorted(freed), gpus, lasts_s, before_s)
         here = [node for node in range(placement.nodes) if placement.is_open(node)]
-        if len(here) < count:
-            return None
-        if count == 1:
-            at_node = [(at, node) for node in here if (at := self._earliest_on(node, self._size - each, lasts_s)) is not None]
-            at, node = min(at_node)
-            return at, (node,)
-        for at in self._times(here):
+        count = -(-gpus // self._size)
+        for at in self._times(here) if len(here) >= count else ():
+            if at >= before_s:
+                return None
             free = [node for node in here if self._fits(node, 0, at, lasts_s)]
             if len(free) >= count:
                 return at, tuple(free[:count])
         return None
+
+    def _earliest_of_one(
+        self, placement: PackedNodes, nodes: Iterable[int], gpus: int, lasts_s: float, before_s: float
+    ) -> tuple[float, tuple[int, ...]] | None:
+        soonest, where = before_s, -1
+        for node in nodes:
+            at = self._earliest_on(node, self._size - gpus, lasts_s, soonest) if placement.is_open(node) else None
+            if at is not None:
+                soonest, where = at, node
+                if at <= self._room.clock._now:
+                    break
+        return None if where < 0 else (soonest, (where,))
 
     def _times(self, nodes: list[int]) -> Iterator[float]:
         """Now, and whenever a commitment ends."""
@@ -157,11 +189,16 @@ class Conservative:
         yield now
         yield from sorted(ends)
 
-    def _earliest_on(self, node: int, most: int, lasts_s: float) -> float | None:
-        """The first time from which no more than `most` GPUs of the node are committed for so long."""
+    def _earliest_on(self, node: int, most: int, lasts_s: float, before_s: float) -> float | None:
+        """The first time, before `before_s`, from which no more than `most` GPUs of the node are committed for so long."""
         if most < 0:
             return None
-        return next((at for at in self._times([node]) if self._fits(node, most, at, lasts_s)), None)
+        for at in self._times([node]):
+            if at >= before_s:
+                return None
+            if self._fits(node, most, at, lasts_s):
+                return at
+        return None
 
     def _fits(self, node: int, most: int, at_s: float, lasts_s: float) -> bool:
         overlapping = [one for one in self._nodes.get(node, {}).values() if one.from_s < at_s + lasts_s and one.to_s > at_s]
