@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench dashboard clean
+.PHONY: run test test-slow bench dashboard clean
 .DEFAULT_GOAL := run
 
 run: .venv/run
@@ -14,6 +14,9 @@ test: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
+
+test-slow: .venv/test
+	$(BIN)/pytest -s -m slow
 
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks

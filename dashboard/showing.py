@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves, waits_by_reason
+from sim.report.doubts import warnings_of
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -21,7 +22,6 @@ from sim.report.rows import (
     tenant_rows,
     workload_rows,
 )
-from sim.report.warmup_lines import warmup_warnings
 from sim.results.run_folder import REPORT, SCENARIO, STUDY, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
@@ -104,7 +104,7 @@ def _mark_doubts(*summaries: Summary) -> None:
     if any(summary.extrapolated for summary in summaries):
         st.warning("Extrapolated: some costs rest on a datasheet, not on measurements.")
     for summary in summaries:
-        for line in warmup_warnings(summary):
+        for line in warnings_of(summary):
             st.warning(plain(line if len(summaries) == 1 else f"{summary.plan}: {line}"))
 
 

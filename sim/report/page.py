@@ -16,6 +16,7 @@ from sim.report.charts import (
     wait_curves,
     waits_by_reason,
 )
+from sim.report.doubts import warnings_of
 from sim.report.optimisation_rows import considered_rows
 from sim.report.rows import (
     Rows,
@@ -30,7 +31,6 @@ from sim.report.rows import (
     workload_rows,
 )
 from sim.report.sweep_rows import front_rows, sweep_rows
-from sim.report.warmup_lines import warmup_warnings
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -114,7 +114,7 @@ def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:
 
 
 def _warnings(summary: Summary, *, of: str = "") -> list[str]:
-    return [f'<p class="mark">{escape(of + line)}</p>' for line in warmup_warnings(summary)]
+    return [f'<p class="mark">{escape(of + line)}</p>' for line in warnings_of(summary)]
 
 
 def _table(rows: Rows) -> str:

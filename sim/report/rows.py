@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from sim.cost.validation import Validated
-from sim.report.warmup_lines import warmup_notes
+from sim.report.doubts import notes_of
 from sim.report.words import REASONS_IN_WORDS, TITLES, relative_with_interval, value, with_interval
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
@@ -156,4 +156,4 @@ def basis_lines(summary: Summary) -> list[str]:
         lines.append("durations are the trace's own; no calibration was used")
     for name, reasons in summary.unusable.items():
         lines += [f"{name}: {count:,} rows not used: {reason}" for reason, count in reasons.items()]
-    return [*lines, *warmup_notes(summary), *summary.notes]
+    return [*lines, *notes_of(summary), *summary.notes]

@@ -12,6 +12,7 @@ from sim.cost.estimate import DeviceEstimate
 from sim.cost.published import Fact
 from sim.cost.validation import Validated, Validation
 from sim.report.calibration_rows import anchor_rows, fit_rows
+from sim.report.doubts import warnings_of
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
 from sim.report.optimisation_rows import FEW_ROWS, considered_rows
 from sim.report.published_rows import published_notes, published_rows
@@ -29,7 +30,6 @@ from sim.report.rows import (
 )
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
-from sim.report.warmup_lines import warmup_warnings
 from sim.report.why_rows import held_rows, other_rows, reason_rows, stretch_rows, why_headline
 from sim.results.summary import Summary
 from sim.results.why import Why
@@ -103,7 +103,7 @@ def _print_head(out: Console, summary: Summary, *, question: str = "") -> None:
 
 
 def _print_warnings(out: Console, summary: Summary, *, of: str = "") -> None:
-    for line in warmup_warnings(summary):
+    for line in warnings_of(summary):
         out.print(f"[bold red]{of}{line}[/bold red]\n", soft_wrap=True)
 
 

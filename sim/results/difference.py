@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from sim.demand.table import Floats
-from sim.results.statistics import CONFIDENCE, Estimate, estimate
+from sim.results.statistics import CONFIDENCE, Estimate, Intervals, estimate, pair_means
 
 
 class Difference(Estimate):
@@ -35,25 +35,29 @@ class Difference(Estimate):
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
-def difference(plan: Estimate, base: Estimate, *, paired: bool) -> Difference:
-    """`plan` against `base`; `paired` where both ran the same replications on the same random numbers."""
-    return _paired(plan, base) if paired else _unpaired(plan, base)
+def difference(plan: Estimate, base: Estimate, *, paired: bool, antithetic: bool = False) -> Difference:
+    """`plan` against `base`; `paired` where both ran the same replications on the same random numbers.
+
+    With `antithetic` replications their pairs are what is independent.
+    """
+    return _paired(plan, base, antithetic) if paired else _unpaired(plan, base, antithetic)
 
 
-def _paired(plan: Estimate, base: Estimate) -> Difference:
+def _paired(plan: Estimate, base: Estimate, antithetic: bool) -> Difference:
     pairs = list(zip(plan.values, base.values, strict=True))
-    found = estimate([None if one is None or other is None else one - other for one, other in pairs])
-    both = np.array([(one, other) for one, other in pairs if one is not None and other is not None], np.float64).reshape(-1, 2)
-    if len(both) == 0:
+    found = estimate([None if one is None or other is None else one - other for one, other in pairs], intervals=Intervals(pairs=antithetic))
+    both = np.array([(math.nan, math.nan) if one is None or other is None else (one, other) for one, other in pairs]).reshape(-1, 2)
+    ones, others = (pair_means(column) if antithetic else column[~np.isnan(column)] for column in both.T)
+    if len(ones) == 0:
         return Difference(mean=None, values=found.values)
-    ones, others = both[:, 0], both[:, 1]
+    both = np.stack([ones, others], axis=1)
     spread = np.cov(ones, others) / len(both) if len(both) > 1 else None
     relative = _ratio(float(ones.mean()), float(others.mean()), spread, len(both) - 1)
     return Difference(mean=found.mean, low=found.low, high=found.high, values=found.values, **relative)
 
 
-def _unpaired(plan: Estimate, base: Estimate) -> Difference:
-    ones, others = _measured(plan.values), _measured(base.values)
+def _unpaired(plan: Estimate, base: Estimate, antithetic: bool) -> Difference:
+    ones, others = _measured(plan.values, antithetic), _measured(base.values, antithetic)
     if not len(ones) or not len(others):
         return Difference(mean=None, values=(), paired=False)
     mean = float(ones.mean() - others.mean())
@@ -68,8 +72,9 @@ def _unpaired(plan: Estimate, base: Estimate) -> Difference:
     return Difference(mean=mean, low=mean - half, high=mean + half, values=(), paired=False, **relative)
 
 
-def _measured(values: Sequence[float | None]) -> Floats:
-    return np.array([value for value in values if value is not None], np.float64)
+def _measured(values: Sequence[float | None], antithetic: bool) -> Floats:
+    column = np.array(values, np.float64)
+    return pair_means(column) if antithetic else column[~np.isnan(column)]
 
 
 def _t(freedom: float) -> float:

@@ -1,13 +1,17 @@
-"""Figures of one replication and estimates over several: the same five statistics everywhere, and Student's t around their means."""
+"""Figures of one replication and estimates over several: the same five statistics everywhere, and intervals around their means."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
+from sim.demand.streams import stream
 from sim.demand.table import Floats
+from sim.results.bootstrap import bca
 
 CONFIDENCE = 0.95
 STATISTICS = ("mean", "p50", "p95", "p99", "max")
@@ -21,8 +25,21 @@ def describe(values: Floats) -> dict[str, float]:
     return {"mean": float(values.mean()), "p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(values.max())}
 
 
+@dataclass(frozen=True)
+class Intervals:
+    """How intervals are made: by Student's t, or by a bootstrap whose resamples come from `seed`; from `pairs` of antithetic replications,
+    whose two halves are not independent and count as one."""
+
+    method: Literal["t", "bootstrap"] = "t"
+    pairs: bool = False
+    seed: int = 0
+
+
+BY_T = Intervals()
+
+
 class Estimate(BaseModel):
-    """A figure's mean over replications and its 95 % t-interval; no interval from a single replication."""
+    """A figure's mean over replications and its 95 % interval; none from a single replication (or pair of them)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
@@ -33,17 +50,29 @@ class Estimate(BaseModel):
     """The figure in each replication; null where it had nothing to measure."""
 
 
-def estimate(values: Sequence[float | None], *, least: float = -math.inf) -> Estimate:
-    """Mean and Student's t-interval (unknown variance, n − 1 degrees of freedom) over the replications that measured the figure.
+def estimate(values: Sequence[float | None], *, least: float = -math.inf, intervals: Intervals = BY_T, name: str = "") -> Estimate:
+    """Mean and interval over the replications that measured the figure: Student's t with n − 1 degrees of freedom, or the bootstrap.
 
-    The interval is cut at `least`, under which the figure cannot be.
+    The interval is cut at `least`, under which the figure cannot be. `name` gives the figure resamples of its own.
     """
     kept = tuple(None if value is None or math.isnan(value) else float(value) for value in values)
-    sample = np.array([value for value in kept if value is not None])
-    if len(sample) == 0:
+    measured = np.array([value for value in kept if value is not None])
+    if len(measured) == 0:
         return Estimate(mean=None, values=kept)
+    sample = measured if not intervals.pairs else pair_means(np.array(kept, np.float64))
+    if len(sample) < 2:
+        return Estimate(mean=float(measured.mean()), values=kept)
     mean = float(sample.mean())
-    if len(sample) == 1:
-        return Estimate(mean=mean, values=kept)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
-    return Estimate(mean=mean, low=max(mean - half, least), high=mean + half, values=kept)
+    if intervals.method == "bootstrap":
+        low, high = bca(sample, CONFIDENCE, stream(intervals.seed, 0, "bootstrap", name))
+    else:
+        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
+        low, high = mean - half, mean + half
+    return Estimate(mean=mean, low=max(low, least), high=high, values=kept)
+
+
+def pair_means(values: Floats) -> Floats:
+    """Means of antithetic pairs (2k, 2k + 1), NaN where nothing was measured; a pair with one half measured is that half."""
+    halves = values[: len(values) // 2 * 2].reshape(-1, 2)
+    either = halves[~np.isnan(halves).all(axis=1)]
+    return np.asarray(np.nanmean(either, axis=1))

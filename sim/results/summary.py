@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sim.cost.validation import Validated
-from sim.results.statistics import Estimate, estimate
+from sim.results.precision import Precision
+from sim.results.statistics import BY_T, Estimate, Intervals, estimate
 from sim.results.warmup import WarmupCheck
 from sim.scenario.scenario import Scenario
 
@@ -61,6 +62,8 @@ class Summary(_Part):
     question: str
     seed: int
     replications: int
+    intervals: Intervals
+    precision: Precision | None
     horizon_s: float
     warmup_s: float
     scenario_sha256: str
@@ -81,10 +84,10 @@ class Summary(_Part):
         return self.figures.get(name, Estimate(mean=None, values=(None,) * self.replications))
 
 
-def join_figures(replications: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+def join_figures(replications: Sequence[Mapping[str, float]], intervals: Intervals = BY_T) -> dict[str, Estimate]:
     """Estimates over replications, by figure; none of them can be negative."""
     names = dict.fromkeys(name for figures in replications for name in figures)
-    return {name: estimate([figures.get(name) for figures in replications], least=0.0) for name in names}
+    return {name: estimate([figures.get(name) for figures in replications], least=0.0, intervals=intervals, name=name) for name in names}
 
 
 def verdicts(scenario: Scenario, figures: Mapping[str, Estimate]) -> tuple[Verdict, ...]:

@@ -18,6 +18,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _horizon(scenario)
     yield from broken_routing_rules(scenario)
     yield from _capacity(scenario)
+    yield from _replications(scenario)
     yield from broken_supply_rules(scenario)
     yield from broken_power_rules(scenario)
     yield from broken_quota_rules(scenario)
@@ -40,3 +41,19 @@ def _horizon(scenario: Scenario) -> Iterator[Broken]:
 def _capacity(scenario: Scenario) -> Iterator[Broken]:
     if not any(pool.most_nodes for pool in scenario.pools().values()):
         yield ("providers",), "no pool ever has a node; give at least one pool nodes or a delivery"
+
+
+def _replications(scenario: Scenario) -> Iterator[Broken]:
+    until, count = scenario.until, scenario.replications
+    if until is not None and until.at_most < count:
+        yield (
+            ("until", "at-most"),
+            f"found {until.at_most}, under the {count} replications run at least; raise it or lower those",
+        )
+    if until is not None and count < (4 if scenario.antithetic else 2):
+        least = "4 replications (two pairs)" if scenario.antithetic else "2 replications"
+        yield ("replications",), f"found {count}; 'until' needs an interval to begin with: {least} or more"
+    if scenario.antithetic and count % 2:
+        yield ("replications",), f"found {count}; antithetic replications come in pairs: give an even number"
+    if scenario.antithetic and until is not None and until.at_most % 2:
+        yield ("until", "at-most"), f"found {until.at_most}; antithetic replications come in pairs: give an even number"

@@ -1,12 +1,13 @@
 """The whole scenario: what is expected, what can be had, how it is shared, and what is asked."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sim.scenario.model import Name, Path, Word
 from sim.scenario.policy import Policy
 from sim.scenario.providers import Pool, Provider
+from sim.scenario.replications import Until
 from sim.scenario.study import Study
 from sim.scenario.units import Duration, PositiveDuration, Whole
 from sim.scenario.workloads import Workload
@@ -16,7 +17,7 @@ class Scenario(Word):
     """A validated scenario. `horizon` may be left out where every workload is a trace: its last arrival then ends it.
 
     `calibration` is one calibration file for every pool, or a mapping from GPU type to file; pools without one use the
-    shipped calibration of their `gpu`.
+    shipped calibration of their `gpu`. With `until`, `replications` is the least that are run.
     """
 
     name: Name
@@ -24,6 +25,9 @@ class Scenario(Word):
     warmup: Duration = 0.0
     seed: Annotated[int, Whole(0, "the seed")] = 1
     replications: Annotated[int, Whole(1, "the number of replications")] = 5
+    until: Until | None = None
+    intervals: Literal["t", "bootstrap"] = "t"
+    antithetic: bool = False
     calibration: Path | dict[str, Path] | None = None
     workloads: Annotated[dict[Name, Workload], Field(min_length=1)]
     providers: Annotated[dict[Name, Provider], Field(min_length=1)]

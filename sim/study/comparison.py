@@ -134,8 +134,11 @@ def compare(summaries: Mapping[str, Summary]) -> Comparison:
     figures = [*COMPARED, *(f"workload.{name}.wait.p95" for name in first.wait_curves)]
     differences = {}
     for plan, summary in list(summaries.items())[1:]:
-        paired = (summary.seed, summary.replications) == (first.seed, first.replications)
-        differences[plan] = {name: difference(summary.figure(name), first.figure(name), paired=paired) for name in figures}
+        pairs = first.intervals.pairs
+        paired = (summary.seed, summary.replications, summary.intervals.pairs) == (first.seed, first.replications, pairs)
+        differences[plan] = {
+            name: difference(summary.figure(name), first.figure(name), paired=paired, antithetic=pairs) for name in figures
+        }
     scenarios = list(dict.fromkeys(summary.scenario for summary in summaries.values()))
     return Comparison(
         scenario=_joined(scenarios),

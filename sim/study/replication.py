@@ -44,17 +44,23 @@ class Replication:
     notes: tuple[str, ...]
 
 
+def antithetic(number: int) -> int:
+    """What replications 2k and 2k + 1 draw from: streams k, and their mirrors ~k."""
+    return ~(number // 2) if number % 2 else number // 2
+
+
 def replicate(preparation: Preparation, number: int) -> Replication:
     """Draw, simulate and measure replication `number`; InputError for work that cannot be placed."""
     scenario = preparation.scenario
+    drawn = antithetic(number) if scenario.antithetic else number
     try:
-        demand = draw_jobs(scenario, preparation.costs(number), number)
-        plans = pool_plans(scenario, preparation.types, number)
+        demand = draw_jobs(scenario, preparation.costs(drawn), drawn)
+        plans = pool_plans(scenario, preparation.types, drawn)
         refuse_unplaceable(demand.table, plans)
     except InputError as error:
         raise located(preparation.document, error) from None
     table, horizon = demand.table, demand.horizon_s
-    routing, ways = routing_terms(scenario, number), links(scenario)
+    routing, ways = routing_terms(scenario, drawn), links(scenario)
     with plugins_named(policies_used(scenario)):
         records = simulate(table, plans, queue=queue_terms(scenario), routing=routing, admission=scenario.policy.admission, links=ways)
     lines = [

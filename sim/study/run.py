@@ -11,11 +11,16 @@ import pandas as pd
 
 import sim
 from sim.cost.durations import families
+from sim.results.precision import Precision, relative_half_width, wanted
 from sim.results.run_folder import write_run
+from sim.results.statistics import Intervals, estimate
 from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts
 from sim.results.warmup import check_warmup
 from sim.scenario.document import Document
+from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
+from sim.scenario.nearest import nearest
+from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import TraceWorkload
 from sim.study.preparation import Preparation, prepare
 from sim.study.replication import QUANTILES, Replication
@@ -52,16 +57,68 @@ def finished_runs(preparations: Mapping[str, Preparation], runner: Runner | None
         with Runner() as own:
             yield from finished_runs(preparations, own)
         return
-    tasks = [Task(one, number) for one in preparations.values() for number in range(one.scenario.replications)]
-    replications = runner.replications(tasks)
-    for plan, preparation in preparations.items():
-        done = list(islice(replications, preparation.scenario.replications))
-        yield plan, Run(preparation, _summary(preparation, plan, done), _tables(done))
+    for plan, done in _enough(preparations, runner):
+        yield plan, Run(preparations[plan], _summary(preparations[plan], plan, done), _tables(done))
+
+
+def _enough(preparations: Mapping[str, Preparation], runner: Runner) -> Iterator[tuple[str, list[Replication]]]:
+    """Every plan's replications, as many as it asks for: a fixed number, or until its figure is known within the share asked for.
+
+    Plans that repeat alike get as many as the one that needs most, so that they stay paired; all are then held until the last is known.
+    """
+    fixed = all(one.scenario.until is None for one in preparations.values())
+    replications = runner.replications([Task(one, number) for one in preparations.values() for number in range(one.scenario.replications)])
+    done: dict[str, list[Replication]] = {}
+    for plan, one in preparations.items():
+        done[plan] = list(islice(replications, one.scenario.replications))
+        if fixed:
+            yield plan, done.pop(plan)
+    while done:
+        needs = {plan: _wanted(preparations[plan], found) for plan, found in done.items()}
+        alike = {plan: _repeats(preparations[plan].scenario) for plan in done}
+        wants = {plan: max(need for other, need in needs.items() if alike[other] == alike[plan]) for plan in done}
+        more = [(plan, number) for plan, found in done.items() for number in range(len(found), wants[plan])]
+        if not more:
+            yield from done.items()
+            return
+        for (plan, _), replication in zip(
+            more, runner.replications([Task(preparations[plan], number) for plan, number in more]), strict=True
+        ):
+            done[plan].append(replication)
+
+
+def _repeats(scenario: Scenario) -> tuple[object, ...]:
+    return scenario.seed, scenario.replications, scenario.until, scenario.antithetic
+
+
+def _wanted(preparation: Preparation, done: list[Replication]) -> int:
+    """How many replications to have before looking again; as many as there are where they do."""
+    precision = _precision(preparation, done)
+    return len(done) if precision is None else wanted(len(done), precision, pairs=preparation.scenario.antithetic)
+
+
+def _precision(preparation: Preparation, done: list[Replication]) -> Precision | None:
+    """How well the figure that the scenario asks about is known; InputError where no figure has that name."""
+    until = preparation.scenario.until
+    if until is None:
+        return None
+    known = dict.fromkeys(name for one in done for name in one.figures)
+    if until.figure not in known:
+        message = f"found {until.figure!r}, which is no figure of this plan; {nearest(until.figure, list(known))}"
+        raise InputError.of(message, where=preparation.document.place(("until", "figure")), key="until.figure")
+    values = [one.figures.get(until.figure) for one in done]
+    reached = relative_half_width(estimate(values, intervals=_intervals(preparation.scenario), name=until.figure))
+    return Precision(figure=until.figure, within=until.within, at_most=until.at_most, reached=reached)
+
+
+def _intervals(scenario: Scenario) -> Intervals:
+    return Intervals(scenario.intervals, scenario.antithetic, scenario.seed)
 
 
 def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Summary:
     scenario = preparation.scenario
-    figures = join_figures([replication.figures for replication in done])
+    intervals = _intervals(scenario)
+    figures = join_figures([replication.figures for replication in done], intervals)
     first = done[0]
     curves = {
         name: WaitCurve(
@@ -77,6 +134,8 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         question=preparation.document.question,
         seed=scenario.seed,
         replications=len(done),
+        intervals=intervals,
+        precision=_precision(preparation, done),
         horizon_s=first.horizon_s,
         warmup_s=scenario.warmup,
         scenario_sha256=preparation.document.digest(),

@@ -1,0 +1,65 @@
+"""What a reader is told of how sure the figures are: loudly where something is wrong, in passing where it only must be known."""
+
+from sim.results.summary import Summary
+from sim.results.warmup import WarmupCheck
+from sim.scenario.units import DAY, format_duration
+
+
+def warnings_of(summary: Summary) -> list[str]:
+    """One loud line for a figure that stayed less precise than asked, and for each series that had not settled when measuring began."""
+    precision = summary.precision
+    unmet = []
+    if precision is not None and not precision.met:
+        reached = "has no interval" if precision.reached is None else f"is known within ±{precision.reached:.1%} only"
+        unmet.append(
+            f"NOT PRECISE ENOUGH: {precision.figure} {reached} after {summary.replications} replications, the most allowed; "
+            f"±{precision.within:.1%} was asked for. Use --set until.at-most={2 * precision.at_most} or a longer horizon"
+        )
+    return [*unmet, *(_warning(summary, check) for check in summary.warmup_checks if check.loud)]
+
+
+def _warning(summary: Summary, check: WarmupCheck) -> str:
+    assert check.cut_s is not None
+    cut, warmup = format_duration(check.cut_s), format_duration(summary.warmup_s)
+    off = f"measuring from {warmup} on puts their mean off by {_bias(check)}"
+    if check.outcome == "unsettled":
+        return (
+            f"NEVER SETTLES: {check.series} still change when half of the horizon is over ({off} against its second half). Work may come "
+            "faster than it can be done, or the horizon is too short: these figures depend on how long is simulated"
+        )
+    counted = "; utilisation and cost count from the start and include it" if check.series == "GPUs in use" else ""
+    return (
+        f"WARM-UP TOO SHORT: {check.series} settle only after {cut} (MSER-5), and {off}{counted}. "
+        f"Use --set warmup='{check.cut_s / DAY:.4g} d'"
+    )
+
+
+def _bias(check: WarmupCheck) -> str:
+    if check.bias is None:
+        return "an amount that has no ratio, for nothing is left of it afterwards"
+    if check.bias_low is None or check.bias_high is None:
+        return f"{check.bias:+.0%} (a single run or a mean near zero: no interval)"
+    return f"{check.bias:+.0%} ({check.bias_low:+.0%} – {check.bias_high:+.0%})"
+
+
+def notes_of(summary: Summary) -> list[str]:
+    """How often and how intervals were made where that is unusual, and why the warm-up was not checked."""
+    outcomes = {check.outcome for check in summary.warmup_checks}
+    notes = []
+    precision = summary.precision
+    if precision is not None and precision.met:
+        asked = f"±{precision.within:.1%} was asked for"
+        notes.append(f"{precision.figure} is known within ±{precision.reached:.1%} after {summary.replications} replications; {asked}")
+    if summary.intervals.method == "bootstrap":
+        few = "; from fewer than 10 replications it is too narrow" if summary.replications < 10 else ""
+        notes.append(f"intervals are by bootstrap (BCa){few}; those of differences by Student's t")
+    if summary.intervals.pairs:
+        notes.append(
+            "replications come in antithetic pairs: arrivals, sizes, lead times, delays and calibration errors are mirrored, whole-number "
+            "draws and shuffles are not; intervals are over pairs"
+        )
+    if "changing" in outcomes:
+        notes.append("work or capacity changes by design here, so that figures are of this horizon and not of a steady state")
+    if "untold" in outcomes:
+        notes.append("the horizon is too short for MSER-5 to tell whether the warm-up is long enough")
+    return notes
