@@ -1,7 +1,7 @@
 """How the dashboard shows results: every page draws a run, a study and an input error with these functions."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from sim.report.answers import answers
 from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves, waits_by_reason
 from sim.report.doubts import warnings_of
 from sim.report.rows import (
@@ -20,6 +21,7 @@ from sim.report.rows import (
     pool_rows,
     target_rows,
     tenant_rows,
+    unit_cost_rows,
     workload_rows,
 )
 from sim.results.run_folder import REPORT, SCENARIO, STUDY, read_summary, read_table
@@ -83,7 +85,7 @@ def show_comparison(comparison: Comparison) -> None:
     _show_chart(cost_against_wait(comparison.plans))
     show_rows(_transposed(plan_rows(comparison)))
     show_rows(difference_rows(comparison))
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in comparison.verdicts.values()))
+    _show_sentences(list(comparison.verdicts.values()))
 
 
 def show_rows(rows: Rows) -> None:
@@ -97,7 +99,11 @@ def show_rows(rows: Rows) -> None:
 def show_basis(summary: Summary) -> None:
     """On what the figures rest, a line each."""
     st.markdown("**What this rests on**")
-    st.markdown("\n".join(f"- {plain(line)}" for line in basis_lines(summary)))
+    _show_sentences(basis_lines(summary))
+
+
+def _show_sentences(lines: Sequence[str]) -> None:
+    st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
 def _mark_doubts(*summaries: Summary) -> None:
@@ -128,8 +134,10 @@ def _show_results(folder: Path) -> None:
     timeline, billing = read_table(folder, "timeline"), read_table(folder, "billing")
     _mark_doubts(summary)
     _show_headlines(headline_rows(summary))
+    _show_sentences(answers(summary))
     show_rows(target_rows(summary))
     show_rows(workload_rows(summary))
+    show_rows(unit_cost_rows(summary))
     charts = (wait_curves(summary), utilisation_over_time(timeline), backlog_over_time(timeline), cost_by_provider(billing))
     for pair in (charts[:2], charts[2:]):
         for column, chart in zip(st.columns(2), pair, strict=True):

@@ -23,6 +23,7 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
 
     try:
         arrival = draw_arrivals(work.arrivals, horizon_s, source("arrivals"))
+        tokens = np.zeros(len(arrival))
         gpus = draw_mix(work.gpus, len(arrival), source("gpus"))
         if isinstance(work, MergeWorkload):
             experts = draw_mix(work.experts, len(arrival), source("experts"))
@@ -51,6 +52,7 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         restart_s=work.restart,
         deadline_s=np.inf if work.deadline is None else arrival + work.deadline,
         data_bytes=reads,
+        tokens=tokens,
         workload=name,
         tenants=(work.tenant or name,),
     )

@@ -28,6 +28,7 @@ class JobTable:
     `workload` and `tenant` index the names. What an interrupted job pays: work since its last checkpoint, one every `checkpoint_s` of
     progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
     `data_bytes` have to be where the job runs; it should be done at `deadline_s` (infinity where it has none).
+    `tokens` are what it trains on or scores (0 for other work).
     """
 
     arrival_s: Floats
@@ -43,6 +44,7 @@ class JobTable:
     save_s: Floats
     data_bytes: Floats
     deadline_s: Floats
+    tokens: Floats
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
 
@@ -64,6 +66,7 @@ class JobTable:
         save_s: float | Floats = 0.0,
         data_bytes: float | Floats = 0.0,
         deadline_s: float | Floats = np.inf,
+        tokens: float | Floats = 0.0,
         workload: str = "jobs",
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
@@ -82,6 +85,7 @@ class JobTable:
             save_s=np.broadcast_to(np.asarray(save_s, np.float64), count)[order],
             data_bytes=np.broadcast_to(np.asarray(data_bytes, np.float64), count)[order],
             deadline_s=np.broadcast_to(np.asarray(deadline_s, np.float64), count)[order],
+            tokens=np.broadcast_to(np.asarray(tokens, np.float64), count)[order],
             workload=np.zeros(count, np.int32),
             tenant=(np.zeros(count, np.int32) if tenant is None else np.asarray(tenant, np.int32)[order]),
             estimate_ratio=np.broadcast_to(np.asarray(estimate_ratio, np.float64), count)[order],

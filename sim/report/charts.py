@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from sim.report.words import REASONS_IN_WORDS, title
+from sim.results.headroom import moving_headroom
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR
 from sim.study.optimisation import Optimisation
@@ -114,6 +116,22 @@ def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> An
         )
     )
     return _themed(chart, width, height, "Why jobs waited")
+
+
+def headroom_over_time(timeline: pd.DataFrame, target_utilisation: float, width: int = 620, height: int = 180) -> Any:
+    """GPUs that the work arriving would leave free at the target utilisation: moving weeks, mean of replications and their middle 90 %."""
+    total = timeline.groupby(["replication", "time_s"])[["capacity_gpus", "offered_gpus"]].sum().reset_index("time_s")
+    spans = int(total.groupby("replication").size().iloc[0])
+    horizon_s = float(total["time_s"].iloc[:spans].sum()) * 2 / spans
+    free = target_utilisation * total["capacity_gpus"].to_numpy() - total["offered_gpus"].to_numpy()
+    ends, moving = moving_headroom(free.reshape(-1, spans), horizon_s)
+    low, high = np.quantile(moving, (0.05, 0.95), axis=0)
+    data = pd.DataFrame({"day": ends / DAY, "free": moving.mean(axis=0), "low": low, "high": high})
+    base = alt.Chart(data).encode(x=alt.X("day:Q", title="day"))
+    band = base.mark_area(opacity=0.25).encode(y=alt.Y("low:Q", title="GPUs free"), y2="high:Q", color=alt.value(COLOURS[2]))
+    line = base.mark_line(strokeWidth=2).encode(y="free:Q", color=alt.value(COLOURS[2]))
+    zero = alt.Chart(pd.DataFrame({"free": [0.0]})).mark_rule(strokeDash=[5, 3]).encode(y="free:Q", color=alt.value(WAITING))
+    return _themed(band + line + zero, width, height, f"Headroom at {target_utilisation:.0%} utilisation, over the week before")
 
 
 def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180) -> Any:

@@ -1,14 +1,16 @@
 """The HTML report: one self-contained file, no script, no fetch, that prints as it looks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import pandas as pd
 
+from sim.report.answers import answers
 from sim.report.charts import (
     backlog_over_time,
     cost_against_wait,
     cost_by_provider,
+    headroom_over_time,
     optimisation_scatter,
     svg,
     sweep_scatter,
@@ -28,6 +30,7 @@ from sim.report.rows import (
     pool_rows,
     target_rows,
     tenant_rows,
+    unit_cost_rows,
     workload_rows,
 )
 from sim.report.sweep_rows import front_rows, sweep_rows
@@ -56,22 +59,27 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
         waits_by_reason(summary),
         utilisation_over_time(tables["timeline"]),
         backlog_over_time(tables["timeline"]),
+        headroom_over_time(tables["timeline"], summary.target_utilisation),
         cost_by_provider(tables["billing"]),
     )
-    parts = (headline_rows, target_rows, workload_rows, blocked_rows, pool_rows, tenant_rows)
+    parts = (target_rows, workload_rows, blocked_rows, unit_cost_rows, pool_rows, tenant_rows)
     rows = [part(summary) for part in parts]
-    return _page(summary, [*_warnings(summary), *map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
+    said = [*_warnings(summary), _table(headline_rows(summary)), *_list("Answers", answers(summary))]
+    return _page(summary, [*said, *map(_table, rows), *map(svg, charts), _source(scenario_yaml)])
 
 
 def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
     """The report of a comparison: plans side by side, then each plan's workloads, pools and waits."""
     first = comparison.plans[comparison.base]
-    verdicts = "".join(f"<li>{escape(sentence)}</li>" for sentence in comparison.verdicts.values())
     parts = [line for plan, summary in comparison.plans.items() for line in _warnings(summary, of=f"{plan}: ")]
-    parts += [f"<h2>Verdict</h2><ul>{verdicts}</ul>"] if verdicts else []
+    parts += _list("Verdict", list(comparison.verdicts.values()))
     parts += [_table(plan_rows(comparison)), _table(difference_rows(comparison)), svg(cost_against_wait(comparison.plans))]
     for plan, summary in comparison.plans.items():
-        parts += [f"<h2>Plan: {escape(plan)}</h2>", *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary)))]
+        parts += [
+            f"<h2>Plan: {escape(plan)}</h2>",
+            *_list("Answers", answers(summary)),
+            *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary))),
+        ]
         parts.append(svg(wait_curves(summary)))
     return _page(first, [*parts, _source(scenario_yaml)], question=comparison.question)
 
@@ -111,6 +119,11 @@ def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{heading}</title><style>{_STYLE}</style></head><body>\n'
         f'<h1>{heading}</h1><p class="under">{under}</p>{mark}\n{body}\n<h2>What this rests on</h2><ul>{basis}</ul>\n</body></html>\n'
     )
+
+
+def _list(title: str, lines: Sequence[str]) -> list[str]:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return [f"<h2>{title}</h2><ul>{items}</ul>"] if items else []
 
 
 def _warnings(summary: Summary, *, of: str = "") -> list[str]:

@@ -12,7 +12,7 @@ from sim.study.comparison import Comparison
 
 HEADLINES = (
     "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation",
-    "backlog.end_gpu_hours",
+    "backlog.end_gpu_hours", "headroom.end_gpus", "cost.usd_per_job",
 )  # fmt: skip
 WHERE_ANY = (
     "migrations", "transfers.gb", "cost.egress_usd",
@@ -62,6 +62,14 @@ def blocked_rows(summary: Summary) -> Rows:
     found = {REASONS_IN_WORDS[reason]: waits for reason, waits in means.items() if any(waits)}
     cells = tuple((name, *(format_duration(waits[index]) for waits in found.values())) for index, name in enumerate(names))
     return Rows("Why jobs waited, on average", ("workload", *found), cells if found else ())
+
+
+def unit_cost_rows(summary: Summary) -> Rows:
+    """What a job, and a billion tokens, cost in each workload: of the capacity that it used."""
+    parts = ("cost_usd_per_job", "cost_usd_per_billion_tokens")
+    figures = {name: [f"workload.{name}.{part}" for part in parts] for name in summary.wait_curves}
+    cells = tuple((name, *(with_interval(one, summary.figure(one)) for one in ones)) for name, ones in figures.items())
+    return Rows("Cost of a unit of work", ("workload", *(TITLES[part] for part in parts)), cells)
 
 
 def _row(summary: Summary, name: str, parts: list[str]) -> tuple[str, ...]:

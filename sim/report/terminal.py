@@ -11,6 +11,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.estimate import DeviceEstimate
 from sim.cost.published import Fact
 from sim.cost.validation import Validated, Validation
+from sim.report.answers import answers
 from sim.report.calibration_rows import anchor_rows, fit_rows
 from sim.report.doubts import warnings_of
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
@@ -26,6 +27,7 @@ from sim.report.rows import (
     pool_rows,
     target_rows,
     tenant_rows,
+    unit_cost_rows,
     workload_rows,
 )
 from sim.report.sweep_rows import front_rows, sweep_rows
@@ -51,7 +53,9 @@ def console() -> Console:
 def print_summary(out: Console, summary: Summary) -> None:
     _print_head(out, summary)
     _print_warnings(out, summary)
-    for rows in (headline_rows, target_rows, workload_rows, blocked_rows, pool_rows, tenant_rows):
+    _print_rows(out, headline_rows(summary))
+    _print_lines(out, "Answers", answers(summary))
+    for rows in (target_rows, workload_rows, blocked_rows, unit_cost_rows, pool_rows, tenant_rows):
         _print_rows(out, rows(summary))
     _print_basis(out, summary)
 
@@ -63,11 +67,9 @@ def print_comparison(out: Console, comparison: Comparison) -> None:
         _print_warnings(out, summary, of=f"{plan}: ")
     _print_rows(out, plan_rows(comparison), across=len(comparison.plans) + 1)
     _print_rows(out, difference_rows(comparison))
-    if comparison.verdicts:
-        out.print("[bold]Verdict[/bold]")
-        for sentence in comparison.verdicts.values():
-            out.print(f"  {sentence}", soft_wrap=True)
-        out.print()
+    _print_lines(out, "Verdict", list(comparison.verdicts.values()))
+    for plan, summary in comparison.plans.items():
+        _print_lines(out, f"Answers: {plan}", answers(summary))
     _print_basis(out, first)
 
 
@@ -105,6 +107,15 @@ def _print_head(out: Console, summary: Summary, *, question: str = "") -> None:
 def _print_warnings(out: Console, summary: Summary, *, of: str = "") -> None:
     for line in warnings_of(summary):
         out.print(f"[bold red]{of}{line}[/bold red]\n", soft_wrap=True)
+
+
+def _print_lines(out: Console, title: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    out.print(f"[bold]{title}[/bold]")
+    for line in lines:
+        out.print(f"  {line}", soft_wrap=True)
+    out.print()
 
 
 def _print_basis(out: Console, summary: Summary) -> None:

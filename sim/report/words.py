@@ -43,6 +43,11 @@ TITLES = {
     "deadlines.met": "deadlines met",
     "delay.usd": "what waits cost (not billed)",
     "promises.kept": "promised starts kept",
+    "cost.usd_per_job": "cost per job, all that was paid",
+    "cost_usd_per_job": "cost per job",
+    "cost_usd_per_billion_tokens": "cost per B tokens",
+    "headroom.end_gpus": "headroom in the last week",
+    "headroom.least_gpus": "headroom in the tightest week",
 }
 
 
@@ -122,6 +127,8 @@ def value(figure: str, number: float | None) -> str:
         ("promises.kept", "deadlines.met")
     ):
         return f"{number:.1%}"
+    if last[-1].endswith("_gpus"):
+        return f"{_count(number)} GPUs"
     return f"{_count(number)} GPU-h" if "gpu_hours" in last[-1] else _count(number)
 
 

@@ -20,6 +20,7 @@ from sim.results.ledger import UNUSED, Line
 from sim.results.losses import loss_figures
 from sim.results.paid import paid_spans
 from sim.results.power import energy_figures
+from sim.results.unit_costs import unit_cost_figures
 from sim.results.usage import capacity_gpu_s, used_gpu_s
 from sim.results.waits import wait_figures
 from sim.scenario.providers import Pool
@@ -64,6 +65,7 @@ def replication_figures(
     for index, name in enumerate(jobs.workloads):
         figures[f"workload.{name}.gpu_hours"] = float(used[:, index].sum())
         figures[f"workload.{name}.cost_usd"] = sum(line.effective_usd for line in lines if line.workload == name)
+    figures |= unit_cost_figures(jobs, records, cost, {name: figures[f"workload.{name}.cost_usd"] for name in jobs.workloads}, horizon_s)
     for index, plan in enumerate(plans):
         prefix = f"pool.{plan.provider}.{plan.name}."
         figures[f"{prefix}jobs"] = float((records.pool == index).sum())

@@ -1,11 +1,13 @@
 """What a run says: every figure with its interval, targets met or missed, costs, and on what it all rests. Written as ``summary.json``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from sim.cost.validation import Validated
+from sim.results.breach import Breach
 from sim.results.precision import Precision
 from sim.results.statistics import BY_T, Estimate, Intervals, estimate
 from sim.results.warmup import WarmupCheck
@@ -72,6 +74,8 @@ class Summary(_Part):
     verdicts: tuple[Verdict, ...]
     wait_curves: dict[str, WaitCurve]
     warmup_checks: tuple[WarmupCheck, ...]
+    breaches: tuple[Breach, ...]
+    target_utilisation: float
     unusable: dict[str, dict[str, int]]
     notes: tuple[str, ...]
 
@@ -85,9 +89,17 @@ class Summary(_Part):
 
 
 def join_figures(replications: Sequence[Mapping[str, float]], intervals: Intervals = BY_T) -> dict[str, Estimate]:
-    """Estimates over replications, by figure; none of them can be negative."""
+    """Estimates over replications, by figure; none but headroom can be negative."""
     names = dict.fromkeys(name for figures in replications for name in figures)
-    return {name: estimate([figures.get(name) for figures in replications], least=0.0, intervals=intervals, name=name) for name in names}
+    return {
+        name: estimate(
+            [figures.get(name) for figures in replications],
+            least=-math.inf if name.startswith("headroom.") else 0.0,
+            intervals=intervals,
+            name=name,
+        )
+        for name in names
+    }
 
 
 def verdicts(scenario: Scenario, figures: Mapping[str, Estimate]) -> tuple[Verdict, ...]:

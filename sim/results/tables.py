@@ -56,6 +56,7 @@ def timeline_table(timeline: Timeline, plans: Sequence[PoolPlan], replication: i
             "capacity_gpus": timeline.capacity.ravel(),
             "waiting_gpus": timeline.waiting.ravel(),
             "waiting_jobs": timeline.waiting_jobs.ravel(),
+            "offered_gpus": timeline.offered.ravel(),
         }
     )
 

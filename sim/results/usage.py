@@ -67,13 +67,17 @@ def queued_from_s(jobs: JobTable, records: Records) -> Floats:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Averages over equal spans of time: `time_s` (spans) is each one's middle; the rest has shape (pools, spans), in GPUs."""
+    """Averages over equal spans of time: `time_s` (spans) is each one's middle; the rest has shape (pools, spans), in GPUs.
+
+    `offered` is the running time that the jobs arriving in a span bring, over the span: the GPUs that they would keep busy.
+    """
 
     time_s: Floats
     used: Floats
     capacity: Floats
     waiting: Floats
     waiting_jobs: Floats
+    offered: Floats
 
 
 def _mean_level(start_s: Floats, end_s: Floats, weight: Floats, edges: Floats) -> Floats:
@@ -96,7 +100,7 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
     """What was used, had and waited for over [0, horizon]."""
     edges = np.linspace(0.0, horizon_s, spans + 1)
     used, waiting, waiting_jobs = np.zeros((pools, spans)), np.zeros((pools, spans)), np.zeros((pools, spans))
-    capacity = np.zeros((pools, spans))
+    capacity, offered = np.zeros((pools, spans)), np.zeros((pools, spans))
     run, before = runs(jobs, records), queued_from_s(jobs, records)
     for pool in range(pools):
         rows = run.pool == pool
@@ -107,4 +111,5 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
         waiting_jobs[pool] = _mean_level(queued, start, np.ones(len(gpus)), edges)
         had = [capacity_gpu_s(records, pool, float(low), float(high)) for low, high in pairwise(edges)]
         capacity[pool] = np.array(had) / np.diff(edges)
-    return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs)
+        offered[pool] = np.histogram(jobs.arrival_s[run.job[rows]], edges, weights=(end - start) * gpus)[0] / np.diff(edges)
+    return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs, offered)

@@ -9,7 +9,7 @@ from sim.scenario.policy import Policy
 from sim.scenario.providers import Pool, Provider
 from sim.scenario.replications import Until
 from sim.scenario.study import Study
-from sim.scenario.units import Duration, PositiveDuration, Whole
+from sim.scenario.units import Duration, Fraction, PositiveDuration, Whole
 from sim.scenario.workloads import Workload
 
 
@@ -17,7 +17,8 @@ class Scenario(Word):
     """A validated scenario. `horizon` may be left out where every workload is a trace: its last arrival then ends it.
 
     `calibration` is one calibration file for every pool, or a mapping from GPU type to file; pools without one use the
-    shipped calibration of their `gpu`. With `until`, `replications` is the least that are run.
+    shipped calibration of their `gpu`. With `until`, `replications` is the least that are run;
+    headroom is what `target_utilisation` of the capacity leaves free.
     """
 
     name: Name
@@ -28,6 +29,7 @@ class Scenario(Word):
     until: Until | None = None
     intervals: Literal["t", "bootstrap"] = "t"
     antithetic: bool = False
+    target_utilisation: Fraction = 0.8
     calibration: Path | dict[str, Path] | None = None
     workloads: Annotated[dict[Name, Workload], Field(min_length=1)]
     providers: Annotated[dict[Name, Provider], Field(min_length=1)]

@@ -38,7 +38,10 @@ class WaitTarget(Word):
 
 
 class Target(Word):
+    """Limits on the wait; `window` is the moving span over which it is judged when it breaks (default: a week)."""
+
     wait: WaitTarget
+    window: PositiveDuration | None = None
 
 
 RESTART_S = 5 * MINUTE

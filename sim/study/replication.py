@@ -14,8 +14,10 @@ from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.engine.simulation import simulate
 from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
+from sim.results.breach import breach_figures
 from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
+from sim.results.headroom import headroom_figures
 from sim.results.history import history_tables
 from sim.results.ledger import ledger
 from sim.results.power import power_lines
@@ -75,13 +77,16 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         for index, name in enumerate(table.workloads)
         if (rows := measured & (table.workload == index)).any()
     }
+    line = timeline(table, records, horizon, len(plans))
     return Replication(
         number=number,
         horizon_s=horizon,
         figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon)
-        | timeliness_figures(table, records, routing.delay_usd_per_gpu_hour, scenario.warmup),
+        | timeliness_figures(table, records, routing.delay_usd_per_gpu_hour, scenario.warmup)
+        | breach_figures(scenario, table, records, horizon)
+        | headroom_figures(line, scenario.target_utilisation, horizon),
         wait_quantiles=curves,
-        timeline=timeline_table(timeline(table, records, horizon, len(plans)), plans, number),
+        timeline=timeline_table(line, plans, number),
         billing=billing_table(lines, number),
         history=_history(table, records, plans) if number == 0 else {},
         unusable=demand.unusable,

@@ -11,6 +11,7 @@ import pandas as pd
 
 import sim
 from sim.cost.durations import families
+from sim.results.breach import breaches
 from sim.results.precision import Precision, relative_half_width, wanted
 from sim.results.run_folder import write_run
 from sim.results.statistics import Intervals, estimate
@@ -144,6 +145,8 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         verdicts=verdicts(scenario, figures),
         wait_curves=curves,
         warmup_checks=check_warmup(scenario, pd.concat([one.timeline for one in done], ignore_index=True), first.horizon_s),
+        breaches=breaches(scenario, [replication.figures for replication in done], first.horizon_s),
+        target_utilisation=scenario.target_utilisation,
         unusable=dict(first.unusable),
         notes=first.notes,
     )

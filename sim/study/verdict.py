@@ -7,6 +7,8 @@ from sim.scenario.units import format_duration
 
 DOUBLED = 1.0
 """From this relative change on, "3.2 times as long" reads better than "220 % longer"."""
+ROUNDING = 1e-9
+"""Relative differences under this come from adding the same money in another order."""
 
 
 def verdict(plan: str, base: str, differences: Mapping[str, Difference]) -> str:
@@ -32,7 +34,7 @@ def _said(one: Difference, label: str, *, less: str, more: str, times: str, none
     """One figure's part: relative where that can be bounded, in its own unit otherwise; a single run says it has no interval."""
     if one.mean is None:
         return f"{none} (not measured)"
-    if one.mean == 0 and one.low == one.high:
+    if _same(one):
         return f"{none} (exactly the same)"
     if one.low is None or one.high is None:
         return _sized(one, less, more, times, unit) + " (a single run: no interval)"
@@ -48,6 +50,13 @@ def _said(one: Difference, label: str, *, less: str, more: str, times: str, none
         least, most = map(_percent, sorted((abs(one.relative_low), abs(one.relative_high))))
         interval = f"{least}–{most} %" if least != most else f"{least} %"
     return f"{_sized(one, less, more, times, unit)} ({label}{interval})"
+
+
+def _same(one: Difference) -> bool:
+    """No difference but that of rounding."""
+    if one.relative is not None and one.relative_low is not None and one.relative_high is not None:
+        return max(abs(one.relative_low), abs(one.relative_high)) < ROUNDING
+    return one.mean == 0 and one.low == one.high
 
 
 def _sized(one: Difference, less: str, more: str, times: str, unit: Callable[[float], str]) -> str:

@@ -34,7 +34,8 @@ def test_figures_and_tables_stand_without_the_rejected(small: Path) -> None:
     used = (np.minimum(ran["end_s"], one.horizon_s) - np.minimum(ran["start_s"], one.horizon_s)) @ ran["gpus"] / 3600
     assert figures["gpu_hours.used"] == pytest.approx(used)
     assert sum(figures[f"losses.{part}_gpu_hours"] for part in PARTS) == pytest.approx(figures["gpu_hours.paid"])
-    assert not [name for name, value in figures.items() if math.isnan(value)]
+    dates = {"workload.tunes.breach.p95_s", "headroom.gone_s"}  # NaN where that never comes
+    assert not [name for name, value in figures.items() if math.isnan(value) and name not in dates]
     assert np.isfinite(one.timeline[["used_gpus", "waiting_gpus", "waiting_jobs"]]).all(axis=None)
 
 

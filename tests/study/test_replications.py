@@ -85,7 +85,7 @@ def test_an_unknown_figure_and_impossible_counts_are_refused(small: Path) -> Non
 
 
 def test_antithetic_pairs_are_mirrored_and_vary_less(small: Path) -> None:
-    """At a steady rate the jobs of a pair nearly add up, and cost's interval, over pairs, is narrower than one of as many independent runs."""
+    """At a steady rate the jobs of a pair nearly add up, and cost's interval, over pairs, is narrower than of as many independent runs."""
     assert [antithetic(number) for number in range(4)] == [0, ~0, 1, ~1]
     steady = document(small).override("workloads.merges.arrivals.profile", "flat").override("replications", 12)
     steady = steady.override("warmup", "0 d")

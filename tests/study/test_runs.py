@@ -70,7 +70,7 @@ def test_a_run_folder_holds_everything_and_reads_back(small: Path, tmp_path: Pat
     again = run_plan(open_document(str(folder / "scenario.yaml")))
     assert again.summary.figures == run.summary.figures
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert "Extrapolated" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 

@@ -1,0 +1,30 @@
+"""Headroom: how many GPUs of the capacity would be free if no more than a target share of it should work.
+
+What jobs bring (GPU-seconds of those that arrive, over the time in which they arrive) is set against the share of the capacity that there
+is: unlike GPUs in use, it goes on growing when all of them work. Taken over moving weeks, so that nights and weekends do not count as
+headroom.
+"""
+
+import math
+
+import numpy as np
+
+from sim.demand.table import Floats
+from sim.results.usage import Timeline
+from sim.scenario.units import WEEK
+
+
+def moving_headroom(free: Floats, horizon_s: float) -> tuple[Floats, Floats]:
+    """(ends, means) of `free` GPUs, equal spans along its last axis, over each moving week (or quarter of the horizon, where shorter)."""
+    spans = free.shape[-1]
+    width = max(1, round(min(WEEK, horizon_s / 4) / horizon_s * spans))
+    total = np.concatenate([np.zeros((*free.shape[:-1], 1)), np.cumsum(free, axis=-1)], axis=-1)
+    return np.linspace(0.0, horizon_s, spans + 1)[width:], np.asarray((total[..., width:] - total[..., :-width]) / width)
+
+
+def headroom_figures(timeline: Timeline, target_utilisation: float, horizon_s: float) -> dict[str, float]:
+    """``headroom.least_gpus``, ``headroom.end_gpus`` and ``headroom.gone_s``: from when there is none; NaN where some is left."""
+    ends, free = moving_headroom(target_utilisation * timeline.capacity.sum(axis=0) - timeline.offered.sum(axis=0), horizon_s)
+    left = np.flatnonzero(free >= 0)
+    gone = math.nan if free[-1] >= 0 else float(ends[left[-1] + 1 if len(left) else 0])
+    return {"headroom.least_gpus": float(free.min()), "headroom.end_gpus": float(free[-1]), "headroom.gone_s": gone}

@@ -1,0 +1,49 @@
+"""Cost of a job and of a billion tokens, and headroom: exact on records that can be reckoned by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.demand.table import JobTable
+from sim.engine.pool import PoolPlan
+from sim.engine.simulation import simulate
+from sim.results.headroom import headroom_figures
+from sim.results.unit_costs import unit_cost_figures
+from sim.results.usage import timeline
+from sim.scenario.loading import open_document
+from sim.study.preparation import prepare
+from sim.study.replication import replicate
+
+DAY = 86400.0
+
+
+def test_work_counts_as_far_as_it_was_done(pool: Callable[..., PoolPlan]) -> None:
+    """Two jobs of 10 s and half of a third inside 15 s on two servers: $5 for 2.5 jobs, $1 of use for the tokens done."""
+    jobs = JobTable.build(np.array([0.0, 0.0, 10.0]), np.ones(3, np.int32), np.full(3, 10.0), tokens=np.array([1e9, 1e9, 2e9]))
+    figures = unit_cost_figures(jobs, simulate(jobs, [pool(2)]), 5.0, {"jobs": 1.0}, 15.0)
+    assert figures["cost.usd_per_job"] == pytest.approx(2.0)
+    assert figures["workload.jobs.cost_usd_per_job"] == pytest.approx(0.4)
+    assert figures["workload.jobs.cost_usd_per_billion_tokens"] == pytest.approx(1 / 3)
+
+
+def test_unit_costs_of_a_scenario_add_up(small: Path) -> None:
+    """Tokens are those drawn; merges have none; jobs times their cost is the cost of use."""
+    figures = replicate(prepare(open_document(str(small))), 0).figures
+    assert figures["workload.tunes.cost_usd_per_billion_tokens"] > 0
+    assert "workload.merges.cost_usd_per_billion_tokens" not in figures
+    jobs = figures["workload.tunes.cost_usd"] / figures["workload.tunes.cost_usd_per_job"]
+    assert 0.9 * 20 * 10 < jobs < 1.35 * 20 * 10  # about 20 a day over ten days
+    assert figures["cost.usd_per_job"] > min(figures[f"workload.{name}.cost_usd_per_job"] for name in ("merges", "tunes"))
+
+
+def test_headroom_is_what_arriving_work_leaves_of_the_target_share(pool: Callable[..., PoolPlan]) -> None:
+    """Ten GPUs, four busy for 28 days, then twelve asked for: 80 % leaves 4 free, then −4; unlike use, offered work knows no ceiling."""
+    arrival = np.concatenate([np.repeat(np.arange(0.0, 28.0), 4), np.repeat(np.arange(28.0, 56.0), 12)]) * DAY
+    jobs = JobTable.build(arrival, np.ones(len(arrival), np.int32), np.full(len(arrival), DAY))
+    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, 1, spans=56)
+    figures = headroom_figures(line, 0.8, 56 * DAY)
+    assert figures["headroom.end_gpus"] == pytest.approx(-4)
+    assert figures["headroom.least_gpus"] == pytest.approx(-4)
+    assert figures["headroom.gone_s"] == pytest.approx(32 * DAY)  # the first week with a mean under zero holds four days of twelve
