@@ -21,4 +21,6 @@ def page(given: list[Path]) -> None:
         return
     folder = st.sidebar.selectbox("Run folder", folders, format_func=lambda one: one.name, key="run")
     with errors_shown():
-        ask_why(show_folder(folder, key="runs"), key="runs")
+        shown = show_folder(folder, key="runs")
+        if shown is not None:
+            ask_why(shown, key="runs")

@@ -10,7 +10,15 @@ import pandas as pd
 import streamlit as st
 
 from sim.report.answers import answers
-from sim.report.charts import backlog_over_time, cost_against_wait, cost_by_provider, utilisation_over_time, wait_curves, waits_by_reason
+from sim.report.charts import (
+    backlog_over_time,
+    cost_against_wait,
+    cost_by_provider,
+    tornado,
+    utilisation_over_time,
+    wait_curves,
+    waits_by_reason,
+)
 from sim.report.doubts import warnings_of
 from sim.report.rows import (
     Rows,
@@ -24,11 +32,13 @@ from sim.report.rows import (
     unit_cost_rows,
     workload_rows,
 )
-from sim.results.run_folder import REPORT, SCENARIO, STUDY, read_summary, read_table
+from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
+from sim.results.run_folder import REPORT, SCENARIO, SENSITIVITY, STUDY, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison, read_comparison
+from sim.study.sensitivity import Sensitivity, read_sensitivity
 
 METRICS_A_ROW = 4
 
@@ -63,8 +73,11 @@ def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.empty()
 
 
-def show_folder(folder: Path, *, key: str) -> Path:
-    """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the folder of the run shown."""
+def show_folder(folder: Path, *, key: str) -> Path | None:
+    """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the run shown, if any."""
+    if (folder / SENSITIVITY).is_file():
+        show_sensitivity(read_sensitivity(folder), folder)
+        return None
     if not (folder / STUDY).is_file():
         _show_run(folder)
         return folder
@@ -86,6 +99,16 @@ def show_comparison(comparison: Comparison) -> None:
     show_rows(_transposed(plan_rows(comparison)))
     show_rows(difference_rows(comparison))
     _show_sentences(list(comparison.verdicts.values()))
+
+
+def show_sensitivity(sensitivity: Sensitivity, folder: Path) -> None:
+    """A tornado and a table for each figure."""
+    _show_heading(sensitivity.first, folder)
+    for figure in sensitivity.effects:
+        _show_chart(tornado(sensitivity, figure))
+        show_rows(sensitivity_rows(sensitivity, figure))
+    _show_sentences(sensitivity_notes(sensitivity))
+    show_basis(sensitivity.first)
 
 
 def show_rows(rows: Rows) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim import __version__
-from sim.cli import compare, dashboard, estimate, optimise, profile, report, run, scenarios, sweep, validate, why
+from sim.cli import compare, dashboard, estimate, optimise, profile, report, run, scenarios, sensitivity, sweep, validate, why
 from sim.scenario.errors import InputError
 
-COMMANDS = (run, compare, sweep, optimise, scenarios, report, why, profile, estimate, validate, dashboard)
+COMMANDS = (run, compare, sweep, optimise, sensitivity, scenarios, report, why, profile, estimate, validate, dashboard)
 """In the order in which ``--help`` lists them."""
 
 WRONG_INPUT, STOPPED = 2, 130

@@ -13,10 +13,19 @@ def add(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from sim.report.saving import rewrite_report
-    from sim.report.terminal import console, print_comparison, print_optimisation, print_summary, print_sweep, print_where
-    from sim.results.run_folder import OPTIMISATION, STUDY, SWEEP, read_summary
+    from sim.report.terminal import (
+        console,
+        print_comparison,
+        print_optimisation,
+        print_sensitivity,
+        print_summary,
+        print_sweep,
+        print_where,
+    )
+    from sim.results.run_folder import OPTIMISATION, SENSITIVITY, STUDY, SWEEP, read_summary
     from sim.study.comparison import read_comparison
     from sim.study.optimisation import read_optimisation
+    from sim.study.sensitivity import read_sensitivity
     from sim.study.sweep import read_sweep
 
     page = rewrite_report(options.folder)
@@ -27,6 +36,8 @@ def _report(options: argparse.Namespace) -> int:
         print_sweep(out, read_sweep(options.folder))
     elif (options.folder / OPTIMISATION).is_file():
         print_optimisation(out, read_optimisation(options.folder))
+    elif (options.folder / SENSITIVITY).is_file():
+        print_sensitivity(out, read_sensitivity(options.folder))
     else:
         print_summary(out, read_summary(options.folder))
     print_where(out, options.folder, page)

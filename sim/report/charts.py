@@ -7,11 +7,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from sim.report.sensitivity_rows import input_names
 from sim.report.words import REASONS_IN_WORDS, title
 from sim.results.headroom import moving_headroom
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR
 from sim.study.optimisation import Optimisation
+from sim.study.sensitivity import Sensitivity
 from sim.study.space import said, short_names
 from sim.study.sweep import COST, Sweep
 
@@ -21,6 +23,7 @@ WAITING, CAPACITY = "#c53030", "#718096"
 ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _LEAST_RATIO = 0.001
 """Shares of a limit under a thousandth are drawn at that: the axis is logarithmic."""
+LOW_END, HIGH_END = "low end", "high end"
 _SHORTEST_H = 1 / 60
 """Waits under a minute are drawn at a minute: the axis is logarithmic."""
 
@@ -226,6 +229,34 @@ def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 30
     )
     line = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=WAITING, strokeDash=[5, 3]).encode(y="ratio:Q")
     return _themed(line + points, width, height, "Plans simulated: under the line, every target is met")
+
+
+def tornado(sensitivity: Sensitivity, figure: str, width: int = 480, most: int = 12) -> Any:
+    """What each input does to the figure alone, at either end of its range; the inputs that move it most on top."""
+    names = input_names(sensitivity)
+    scale = HOUR if "wait" in figure or "jct" in figure else 1.0
+    base = (sensitivity.base[figure].mean or 0.0) / scale
+    rows = []
+    for name, effect in sensitivity.effects[figure].items():
+        for end, moved, at in ((LOW_END, effect.low, sensitivity.inputs[name].low), (HIGH_END, effect.high, sensitivity.inputs[name].high)):
+            if moved.mean is not None:
+                rows.append({"input": names[name], "end": end, "from": base, "to": base + moved.mean / scale, "at": at})
+    data = pd.DataFrame(rows, columns=["input", "end", "from", "to", "at"])
+    swing = (data["to"] - data["from"]).abs().groupby(data["input"]).max().sort_values(ascending=False)
+    order = list(swing.index[:most])
+    axis = alt.X("from:Q", title=title(figure) + (", hours" if scale == HOUR else ""), scale=alt.Scale(zero=False))
+    bars = (
+        alt.Chart(data[data["input"].isin(order)])
+        .mark_bar(opacity=0.85)
+        .encode(
+            x=axis,
+            x2="to:Q",
+            y=alt.Y("input:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+            color=alt.Color("end:N", title="input at its", scale=alt.Scale(domain=[LOW_END, HIGH_END], range=COLOURS[:2])),
+            tooltip=["input", "at", alt.Tooltip("to:Q", format=".4g")],
+        )
+    )
+    return _themed(bars, width, max(22 * len(order), 60), f"What moves {title(figure)}: each input alone")
 
 
 def svg(chart: Any) -> str:

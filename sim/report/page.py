@@ -14,6 +14,7 @@ from sim.report.charts import (
     optimisation_scatter,
     svg,
     sweep_scatter,
+    tornado,
     utilisation_over_time,
     wait_curves,
     waits_by_reason,
@@ -33,11 +34,13 @@ from sim.report.rows import (
     unit_cost_rows,
     workload_rows,
 )
+from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
+from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
 _STYLE = """
@@ -104,6 +107,15 @@ def optimisation_page(found: Optimisation, scenario_yaml: str) -> str:
         *map(_table, (target_rows(found.final), workload_rows(found.final), pool_rows(found.final))),
     ]
     return _page(found.final, [*parts, _source(scenario_yaml)], question=found.question)
+
+
+def sensitivity_page(sensitivity: Sensitivity, scenario_yaml: str) -> str:
+    """The report of a sensitivity study: a tornado and a table for each figure."""
+    parts = []
+    for figure in sensitivity.effects:
+        parts += [svg(tornado(sensitivity, figure)), _table(sensitivity_rows(sensitivity, figure))]
+    parts += _list("How to read this", sensitivity_notes(sensitivity))
+    return _page(sensitivity.first, [*parts, _source(scenario_yaml)])
 
 
 def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sim.report.page import comparison_page, optimisation_page, summary_page, sweep_page
-from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SWEEP, read_summary, read_table, written_folder
+from sim.report.page import comparison_page, optimisation_page, sensitivity_page, summary_page, sweep_page
+from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SENSITIVITY, SWEEP, read_summary, read_table, written_folder
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
 from sim.study.comparison import Study, read_comparison
@@ -15,6 +15,7 @@ from sim.study.optimisation import read_optimisation
 from sim.study.optimise import Optimised
 from sim.study.run import Run
 from sim.study.runner import Runner
+from sim.study.sensitivity import Sensitivity, SensitivityPlan, read_sensitivity, run_sensitivity
 from sim.study.sweep import TABLE, Sweep, SweepPlans, read_sweep, run_sweep
 
 RUNS = Path("runs")
@@ -56,12 +57,25 @@ def save_sweep(sweep: SweepPlans, out: Path | None = None, runner: Runner | None
     return target, result
 
 
+def save_sensitivity(plan: SensitivityPlan, out: Path | None = None, runner: Runner | None = None) -> tuple[Path, Sensitivity]:
+    """Run a sensitivity study and keep its results and report; returns the folder and what it says."""
+    target = RUNS / plan.folder_name if out is None else out
+    with written_folder(target, replace=out is None) as folder:
+        result = run_sensitivity(plan, runner)
+        (folder / SCENARIO).write_text(resolved_yaml(plan.document), encoding="utf-8")
+        (folder / SENSITIVITY).write_text(json.dumps(result.model_dump(mode="json"), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / REPORT).write_text(render(folder), encoding="utf-8")
+    return target, result
+
+
 def render(folder: Path) -> str:
     """The report page of a run or study folder; InputError where it is neither."""
     if (folder / SWEEP).is_file():
         return sweep_page(read_sweep(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
     if (folder / OPTIMISATION).is_file():
         return optimisation_page(read_optimisation(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
+    if (folder / SENSITIVITY).is_file():
+        return sensitivity_page(read_sensitivity(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
     if (folder / PLANS).is_dir():
         comparison = read_comparison(folder)
         return comparison_page(comparison, (folder / PLANS / comparison.base / SCENARIO).read_text(encoding="utf-8"))

@@ -30,6 +30,7 @@ from sim.report.rows import (
     unit_cost_rows,
     workload_rows,
 )
+from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
 from sim.report.why_rows import held_rows, other_rows, reason_rows, stretch_rows, why_headline
@@ -39,6 +40,7 @@ from sim.scenario.one_job import OneJob
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
+from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
 PIPE_WIDTH = 200
@@ -89,6 +91,15 @@ def print_optimisation(out: Console, found: Optimisation) -> None:
     _print_rows(out, target_rows(found.final))
     _print_rows(out, considered_rows(found, FEW_ROWS))
     _print_basis(out, found.final)
+
+
+def print_sensitivity(out: Console, sensitivity: Sensitivity) -> None:
+    """Which inputs move which figure."""
+    _print_head(out, sensitivity.first)
+    for figure in sensitivity.effects:
+        _print_rows(out, sensitivity_rows(sensitivity, figure))
+    _print_lines(out, "How to read this", sensitivity_notes(sensitivity))
+    _print_basis(out, sensitivity.first)
 
 
 def print_where(out: Console, folder: Path, report: Path) -> None:

@@ -18,7 +18,7 @@ from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 
 SUMMARY, SCENARIO, STUDY, REPORT = "summary.json", "scenario.yaml", "study.json", "report.html"
-SWEEP, OPTIMISATION = "sweep.json", "optimisation.json"
+SWEEP, OPTIMISATION, SENSITIVITY = "sweep.json", "optimisation.json", "sensitivity.json"
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def refuse_folder(target: Path, *, replace: bool) -> None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether this is a run folder or that of a comparison, a sweep or an optimisation."""
-    return any((folder / one).is_file() for one in (SUMMARY, STUDY, SWEEP, OPTIMISATION))
+    """Whether this is a run folder or that of a comparison, a sweep, an optimisation or a sensitivity study."""
+    return any((folder / one).is_file() for one in (SUMMARY, STUDY, SWEEP, OPTIMISATION, SENSITIVITY))
 
 
 def write_run(

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from sim.scenario.model import PlanName, Word
-from sim.scenario.units import Whole
+from sim.scenario.units import Fraction, Whole
 from sim.scenario.values import Span, Values, ValuesOf
 
 
@@ -65,9 +65,35 @@ class Optimise(Word):
         return self
 
 
+class Sensitivity(Word):
+    """How much each input moves each of `figures`: the keys of `over` between the ends of their ranges, or without any every arrival rate,
+    number of nodes and price by `within` either side. Calibration errors are inputs besides.
+
+    Morris' screening takes `trajectories` of (inputs + 1) plans; with `sobol`, a power of two, that many times (inputs + 2) plans give
+    Sobol's indices instead.
+    """
+
+    over: dict[str, ValuesOf] = Field(default_factory=dict)
+    within: Fraction = 0.2
+    figures: Annotated[tuple[str, ...], Field(min_length=1, strict=False)] = ("wait.p95", "cost.usd")
+    trajectories: Annotated[int, Whole(2, "the number of trajectories")] = 8
+    sobol: Annotated[int, Whole(2, "the number of points")] | None = None
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if self.sobol is not None and self.sobol & (self.sobol - 1):
+            raise PydanticCustomError(
+                "sensitivity", "found {found} points for Sobol; a power of two, as in 64, would do", {"found": self.sobol}
+            )
+        if not self.over and not 0 < self.within < 1:
+            raise PydanticCustomError("sensitivity", "found nothing to vary by; a share between 0% and 100%, as in 20%, would do")
+        return self
+
+
 class Study(Word):
-    """Plans to compare (each a name and the keys it overrides), a sweep, and an optimisation: each is run by its own command."""
+    """Plans to compare (each a name and the keys it overrides), a sweep, an optimisation, a sensitivity study: each has its own command."""
 
     compare: dict[PlanName, dict[str, Any]] = Field(default_factory=dict)
     sweep: Sweep | None = None
     optimise: Optimise | None = None
+    sensitivity: Sensitivity | None = None

@@ -1,5 +1,6 @@
 """What all replications of a plan share, worked out once: the validated scenario, its calibrations, node types and costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,7 +27,10 @@ from sim.scenario.workloads import TraceWorkload
 
 @dataclass(frozen=True)
 class Preparation:
-    """A plan ready to run. `types` gives each pool's index into `node_types`, in the order of `pools`."""
+    """A plan ready to run. `types` gives each pool's index into `node_types`, in the order of `pools`.
+
+    `errors` by (GPU type, family) fixes how far costs are off, in standard deviations, where they are not to be drawn.
+    """
 
     document: Document
     scenario: Scenario
@@ -35,6 +39,7 @@ class Preparation:
     types: tuple[int, ...]
     validations: dict[str, Validation]
     power: tuple[PowerDraw | None, ...]
+    errors: Mapping[tuple[str, str], float] | None = None
 
     @cached_property
     def pools(self) -> list[Pool]:
@@ -46,8 +51,11 @@ class Preparation:
         for gpu, calibration in self.calibrations.items():
             factors = {}
             for family in calibration.fits:
-                rng = stream(self.scenario.seed, replication, "calibration", calibration.device.id, family)
-                factors[family] = float(np.exp(calibration.spread(family) * rng.standard_normal()))
+                if self.errors is not None:
+                    error = self.errors.get((gpu, family), 0.0)
+                else:
+                    error = stream(self.scenario.seed, replication, "calibration", calibration.device.id, family).standard_normal()
+                factors[family] = float(np.exp(calibration.spread(family) * error))
             drawn[gpu] = calibration.scaled(factors)
         return CostTable(self.node_types, drawn)
 
