@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-slow bench dashboard clean
+.PHONY: run test test-slow bench bench-peers dashboard clean
 .DEFAULT_GOAL := run
 
 run: .venv/run
@@ -21,6 +21,11 @@ test-slow: .venv/test
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks
 
+# What the benchmarks measure us against, in an environment of its own: nothing of ours needs it.
+bench-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check mergekit
+
 dashboard: .venv/test
 	$(BIN)/leadtime dashboard
 
@@ -38,4 +43,4 @@ dashboard: .venv/test
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-peers runs

@@ -9,8 +9,8 @@ from profiler.merging.ties import Read
 
 CHORD = 1e-3
 """Radians (and as near to opposite) below which the sines' ratio says less than rounding."""
-PIECE = 1 << 22
-"""Elements whose products are summed at a time, in fp32 within and float64 between."""
+PIECE = 1 << 18
+"""Elements whose products are summed at a time, in fp32 within and float64 between: they stay in cache once widened."""
 
 
 def slerp_weights(read: Read, count: int, weights: tuple[float, ...]) -> tuple[float, float]:

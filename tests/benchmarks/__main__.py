@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-TOPICS = ("engine", "policies", "commands")
+TOPICS = ("engine", "policies", "merging", "commands")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
