@@ -7,6 +7,7 @@ between several. It holds no plan and keeps nothing: when its parent goes, it go
 import gc
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -138,8 +139,11 @@ def _reason(error: Exception) -> str:
 
 
 def _clear(folder: Path) -> None:
-    for file in folder.glob("*-[0-9]*"):
-        file.unlink()
+    for left in folder.glob("*-[0-9]*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _release(device: Any) -> None:

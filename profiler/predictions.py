@@ -5,23 +5,24 @@ from typing import cast
 from profiler.probes import Shape
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.merge import BYTES_PER_PARAMETER, models_moved
+from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_moved, models_read
 from sim.cost.models import ModelShape
 from sim.cost.products import product_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
 from sim.scenario.workloads import MergeMethod, Precision
 
-MERGE = "merge-"
-"""Merge probes, and their families, are named for their methods."""
-
+MERGE, STREAMED = "merge-", "streamed-"
+"""Probes of merges, in memory and from files, are named for their methods; the first are families too."""
 
 TRANSFORMERS: dict[str, Precision] = {"transformer-step": "bf16", "transformer-step-int8": "int8-mixed"}
 
 
 def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
-    """Seconds predicted for one anchor step or one merge in memory; None where the fits it needs were not measured."""
+    """Seconds predicted for one anchor or one merge in memory; None where the fits it needs were not measured."""
     if probe.startswith(MERGE):
         return _merge(probe, shape, calibration)
+    if probe.startswith(STREAMED):
+        return _streamed(cast(MergeMethod, probe.removeprefix(STREAMED)), shape, calibration)
     if not {"matmul-bf16", "memory-copy"} <= calibration.fits.keys():
         return None
     if TRANSFORMERS.get(probe) == "int8-mixed" and not {"int8-linear", "matmul-int8"} & calibration.fits.keys():
@@ -34,6 +35,20 @@ def _merge(probe: str, shape: Shape, calibration: Calibration) -> float | None:
         return None
     models = models_moved(cast(MergeMethod, probe.removeprefix(MERGE)), shape["experts"])
     return calibration.fit(probe).bytes_seconds(float(models * shape["parameters"] * BYTES_PER_PARAMETER))
+
+
+def _streamed(method: MergeMethod, shape: Shape, calibration: Calibration) -> float | None:
+    """As the simulator prices a merge from storage."""
+    on_gpu = calibration.device.kind == "gpu"
+    if not {"disk-read", "disk-write", "merge-linear", *(("host-copy",) if on_gpu else ())} <= calibration.fits.keys():
+        return None
+    model, read = shape["parameters"] * float(BYTES_PER_PARAMETER), models_read(method, shape["experts"])
+    return MergeCost(
+        read_s=calibration.fit("disk-read").bytes_seconds(read * model),
+        host_s=calibration.fit("host-copy").bytes_seconds((read + 1) * model) if on_gpu else 0.0,
+        device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, shape["experts"]) * model),
+        write_s=calibration.fit("disk-write").bytes_seconds(model),
+    ).seconds
 
 
 def _mlp(shape: Shape, calibration: Calibration) -> float:

@@ -4,6 +4,8 @@ import mmap
 import os
 from pathlib import Path
 
+import numpy as np
+
 ALIGNED = 4096
 """Bytes to which the system holds offsets and lengths past its cache."""
 STAGE = 8 * 2**20
@@ -29,14 +31,14 @@ class AppendedFile:
         except OSError:  # this file system has no way past its cache
             path.unlink(missing_ok=True)
             self._handle = os.open(path, flags, 0o644)
-        self._stage = mmap.mmap(-1, STAGE)
+        self._stage = np.frombuffer(mmap.mmap(-1, STAGE), np.uint8)  # numpy copies while other threads run, Python's slices do not
         self._filled = self._written = 0
 
     def append(self, data: memoryview) -> None:
-        at = 0
+        at, given = 0, np.frombuffer(data, np.uint8)
         while at < len(data):
             count = min(STAGE - self._filled, len(data) - at)
-            self._stage[self._filled : self._filled + count] = data[at : at + count]
+            self._stage[self._filled : self._filled + count] = given[at : at + count]
             self._filled += count
             at += count
             if self._filled == STAGE:
@@ -55,8 +57,7 @@ class AppendedFile:
 
     def _flush(self, size: int) -> None:
         done = 0
-        with memoryview(self._stage) as view:
-            while done < size:
-                done += os.pwrite(self._handle, view[done:size], self._written + done)
+        while done < size:
+            done += os.pwrite(self._handle, self._stage[done:size].data, self._written + done)
         self._written += size
         self._filled = 0

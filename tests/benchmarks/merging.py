@@ -35,7 +35,7 @@ PEER_ENVIRONMENT = {name: value for name, value in os.environ.items() if name !=
 def run() -> None:
     in_memory()
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        streamed(Path(folder))
+        streamed(Path(folder).absolute())
 
 
 def in_memory() -> None:

@@ -54,6 +54,22 @@ def test_without_the_fits_it_needs_nothing_is_predicted(missing: str) -> None:
     assert predict("mlp-step", MLP, PLAIN.model_copy(update={"fits": fits})) is None
 
 
+def test_a_streamed_merge_takes_as_long_as_the_slowest_of_what_works_at_once() -> None:
+    """k models read, one written, and the kernel: here the disk's read, then its write; nothing where the disk was not measured."""
+    shape = {"experts": 2, "parameters": 1_000_000}
+
+    def rate(family: str, bytes_per_s: float) -> Fit:
+        return Fit(family=family, bytes_per_s=bytes_per_s, error_median=0, error_p95=0)
+
+    fits = dict(PLAIN.fits) | {"merge-linear": rate("merge-linear", BANDWIDTH), "disk-read": rate("disk-read", 1e9)}
+    assert predict("streamed-linear", shape, PLAIN.model_copy(update={"fits": fits})) is None
+    fits["disk-write"] = rate("disk-write", 1e9)
+    assert predict("streamed-linear", shape, PLAIN.model_copy(update={"fits": fits})) == pytest.approx(2 * 2e6 / 1e9)
+    assert predict("streamed-ties", shape, PLAIN.model_copy(update={"fits": fits})) == pytest.approx(3 * 2e6 / 1e9)
+    fits["disk-write"] = rate("disk-write", 1e8)
+    assert predict("streamed-ties", shape, PLAIN.model_copy(update={"fits": fits})) == pytest.approx(2e6 / 1e8)
+
+
 def test_a_merge_in_memory_is_its_bytes_at_the_familys_rate() -> None:
     """(k+1)·P·2 bytes for the linear merge; nothing where its family was not measured."""
     merge = {"experts": 4, "parameters": 1_000_000}

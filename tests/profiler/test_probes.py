@@ -36,12 +36,16 @@ TINY = {
     "merge-task-arithmetic": {"experts": 3, "parameters": 1000},
     "merge-ties": {"experts": 3, "parameters": 1000},
     "merge-dare-ties": {"experts": 3, "parameters": 1000},
+    "streamed-linear": {"experts": 2, "parameters": 1000},
+    "streamed-ties": {"experts": 2, "parameters": 1000},
     "mlp-step": {"batch": 8, "inputs": 16, "hidden": 32, "outputs": 16},
     "transformer-step": LLAMA,
     "transformer-step-int8": LLAMA,
 }
 ELEMENTS, WIDENED = 32 * 16 + 16 * 48, 32 * 48
 COUNTED = {
+    "streamed-linear": (3 * 1000 * 2, 2 * 2 * 1000),
+    "streamed-ties": (4 * 1000 * 2, 2 * 2 * 1000),
     "matmul-fp32": (4 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
     "matmul-bf16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
     "matmul-fp16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
@@ -80,7 +84,7 @@ def test_discovery_finds_every_probe_by_its_name() -> None:
     for name, probe in probes.items():
         assert probe.name == name
         assert len(probe.measures) > 10
-        assert probe.anchor == ("-step" in name)
+        assert probe.anchor == ("-step" in name or name.startswith("streamed-"))
 
 
 def test_the_profiler_measures_every_family_that_a_datasheet_states() -> None:
