@@ -1,11 +1,11 @@
-"""The dashboard's entry: three pages over the public functions of `sim`. Run folders to show come as arguments."""
+"""The dashboard's entry: five pages over the public functions of `sim`. Run folders to show come as arguments."""
 
 import sys
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard import runs, trade_offs, try_scenario
+from dashboard import find_cheapest, runs, sweep_keys, trade_offs, try_scenario
 
 
 def main(given: list[Path]) -> None:
@@ -15,6 +15,8 @@ def main(given: list[Path]) -> None:
         st.Page(lambda: runs.page(given), title="Runs", url_path="runs", default=True),
         st.Page(try_scenario.page, title="Run a scenario", url_path="scenario"),
         st.Page(trade_offs.page, title="Trade-offs", url_path="trade-offs"),
+        st.Page(sweep_keys.page, title="Sweep", url_path="sweep"),
+        st.Page(find_cheapest.page, title="Cheapest plan", url_path="cheapest"),
     ]
     st.navigation(pages).run()
 

@@ -14,12 +14,15 @@ from sim.report.charts import (
     backlog_over_time,
     cost_against_wait,
     cost_by_provider,
+    optimisation_scatter,
+    sweep_scatter,
     tornado,
     utilisation_over_time,
     wait_curves,
     waits_by_reason,
 )
 from sim.report.doubts import warnings_of
+from sim.report.optimisation_rows import considered_rows
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -33,12 +36,15 @@ from sim.report.rows import (
     workload_rows,
 )
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
-from sim.results.run_folder import REPORT, SCENARIO, SENSITIVITY, STUDY, read_summary, read_table
+from sim.report.sweep_rows import front_rows, sweep_rows
+from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SENSITIVITY, STUDY, SWEEP, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison, read_comparison
+from sim.study.optimisation import Optimisation, read_optimisation
 from sim.study.sensitivity import Sensitivity, read_sensitivity
+from sim.study.sweep import Sweep, read_sweep
 
 METRICS_A_ROW = 4
 
@@ -78,6 +84,17 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
     if (folder / SENSITIVITY).is_file():
         show_sensitivity(read_sensitivity(folder), folder)
         return None
+    if (folder / SWEEP).is_file():
+        sweep = read_sweep(folder)
+        _show_heading(sweep.first, folder)
+        show_sweep(sweep)
+        kept = [plan for plan in sweep.plans if (folder / "plans" / plan).is_dir()]
+        return _show_one_plan(folder, kept, kept.index(sweep.front[0]) if sweep.front else 0, key=key)
+    if (folder / OPTIMISATION).is_file():
+        found = read_optimisation(folder)
+        _show_heading(found.final, folder)
+        show_optimisation(found)
+        return _show_one_plan(folder, [found.final.plan], 0, key=key)
     if not (folder / STUDY).is_file():
         _show_run(folder)
         return folder
@@ -90,6 +107,33 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
     shown = folder / "plans" / (plan or comparison.base)
     _show_results(shown)
     return shown
+
+
+def _show_one_plan(folder: Path, plans: list[str], first: int, *, key: str) -> Path:
+    """One of many plans, to be chosen, with all that its run says."""
+    st.subheader("One plan in detail", divider="gray")
+    plan = st.selectbox("Plan", plans, index=first, key=f"{key}-plan")
+    shown = folder / "plans" / plan
+    _show_results(shown)
+    return shown
+
+
+def show_sweep(sweep: Sweep) -> None:
+    """The trade-off, its front, and the plans."""
+    _mark_doubts(sweep.first)
+    _show_chart(sweep_scatter(sweep))
+    show_rows(front_rows(sweep))
+    show_rows(sweep_rows(sweep))
+
+
+def show_optimisation(found: Optimisation) -> None:
+    """The answer, its reasons, and what was considered beside it."""
+    _mark_doubts(found.final)
+    (st.success if found.chosen is not None else st.warning)(plain(found.answer))
+    st.markdown("\n".join(f"- {plain(line)}" for line in (*found.why, f"How: {found.how}.")))
+    _show_chart(optimisation_scatter(found))
+    show_rows(target_rows(found.final))
+    show_rows(considered_rows(found))
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from dashboard.showing import errors_shown, progress_shown, show_basis, show_comparison, show_rows
+from dashboard.varying import one_line
 from sim.report.rows import Rows
 from sim.results.summary import Summary
 from sim.scenario.document import Document, parse_set
@@ -65,14 +66,14 @@ def _changes(document: Document, scenario: Scenario, pool: tuple[str, str], *, k
     nodes_at, kind_at, price_at, more_at, precision_at = st.columns(5)
     nodes = nodes_at.number_input("Nodes at the start", min_value=0, value=scenario.pools()[pool].nodes, step=1, key=f"nodes-{key}")
     kind = kind_at.selectbox("Offer", OFFER_KEYS, index=OFFER_KEYS.index(kind_now), key=f"kind-{key}")
-    price = price_at.text_input("Price", _said(written["offer"][kind_now]), key=f"price-{key}")
-    same_price = kind == kind_now and price == _said(written["offer"][kind])
+    price = price_at.text_input("Price", one_line(written["offer"][kind_now]), key=f"price-{key}")
+    same_price = kind == kind_now and price == one_line(written["offer"][kind])
     offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | ({} if same_price else {kind: _read(price)})
     if kind in ASKED:
         word, label, usual = ASKED[kind]
         given = written["offer"].get(word, usual) if kind == kind_now else usual
-        said = more_at.text_input(label, _said(given), key=f"{word}-{key}")
-        offer[word] = given if said == _said(given) else _read(said)
+        typed = more_at.text_input(label, one_line(given), key=f"{word}-{key}")
+        offer[word] = given if typed == one_line(given) else _read(typed)
     precision = precision_at.selectbox("Training precision", (AS_WRITTEN, *get_args(Precision)), key=f"precision-{key}")
     changes: dict[str, Any] = {}
     if nodes != scenario.pools()[pool].nodes:
@@ -90,16 +91,9 @@ def _try(document: Document, changes: dict[str, Any], tried: dict[str, tuple[str
         document = document.override(key, value, place=PLACE)
     with progress_shown("Running…") as step, Runner(progress=step) as runner:
         summary = run_plan(document, runner=runner).summary
-    change = "; ".join(f"{key} = {_said(value)}" for key, value in changes.items()) or AS_WRITTEN
+    change = "; ".join(f"{key} = {one_line(value)}" for key, value in changes.items()) or AS_WRITTEN
     tried[f"plan {len(tried) + 1}"] = (change, summary)
 
 
-def _said(value: Any) -> str:
-    """A value as a scenario writes it, on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_said(one)}" for key, one in value.items()) + "}"
-    return "[" + ", ".join(map(_said, value)) + "]" if isinstance(value, list) else str(value)
-
-
-def _read(said: str) -> Any:
-    return parse_set(f"said={said}")[1]
+def _read(text: str) -> Any:
+    return parse_set(f"value={text}")[1]

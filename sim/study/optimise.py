@@ -7,7 +7,6 @@ the search goes on without it. So a plan that is named has passed twice, on inde
 
 import hashlib
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from sim.study.bounds import Bounds, Least, limits_of
 from sim.study.optimisation import Optimisation, explain
 from sim.study.preparation import prepare
 from sim.study.run import Run, run_plan
-from sim.study.runner import WORTH_PROCESSES_S, Runner
+from sim.study.runner import Runner
 from sim.study.search import Found, Place, Search, bisect_next, enumerate_next, neighbour_next
 from sim.study.space import Point, Space
 from sim.study.tpe import sampler
@@ -225,8 +224,7 @@ class _Trials:
         self.summaries[place] = summary
         self.search.found[place] = Found(summary.figure("cost.usd").mean or 0.0, worst_ratio(summary, self.search.limits))
         left = min(self.problem.words.trials, self.search.size) - len(self.summaries)
-        if self.runner.workers is None and (time.perf_counter() - began) * left > WORTH_PROCESSES_S:
-            self.runner.workers = os.cpu_count() or 1  # the runner sees one plan at a time; together they are worth processes
+        self.runner.expect((time.perf_counter() - began) * left)
 
     def _run(self, place: Place, document: Document) -> Run:
         return run_plan(document, plan=self.problem.name(place), runner=self.runner)

@@ -45,6 +45,11 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def expect(self, left_s: float) -> None:
+        """Tell of about this much work to come over many calls, each too small to be worth processes by itself."""
+        if self.workers is None and self._workers_for(left_s) > 1:
+            self.workers = self._workers_for(left_s)
+
     def close(self) -> None:
         """End the worker processes."""
         if self._pool is not None:

@@ -1,0 +1,84 @@
+"""Widgets that say which keys of a scenario vary and over what: what sweeps and optimisations have in common."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import streamlit as st
+from pydantic_core import PydanticCustomError
+
+from sim.scenario.document import Document, parse_choices
+from sim.scenario.errors import InputError, Problem
+from sim.scenario.loading import open_document, shipped_scenarios
+from sim.scenario.values import is_range, parse_values
+
+START = "cheapest-mix"
+USUAL = ("nodes", "offer", "rate", "precision", "order", "backfill", "expected-wait", "policy")
+"""Ends of the keys that plans usually differ in; they are offered first."""
+
+
+def choose_scenario(key: str) -> tuple[str, Document]:
+    """A shipped scenario, without its study's other words."""
+    shipped = list(shipped_scenarios())
+    name = st.selectbox("Scenario", shipped, index=shipped.index(START), key=f"{key}-scenario")
+    return name, open_document(name)
+
+
+def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The keys chosen and the values given to each, as `study.sweep` and `study.optimise.over` hold them; InputError with each mistake."""
+    offered = [*written, *(one for one in _keys(document.data) if one not in written)]
+    chosen = st.multiselect("Keys to vary", offered, default=list(written), key=f"{key}-keys")
+    over, problems = {}, []
+    for one in chosen:
+        shown = _shown(written[one]) if one in written else one_line(_at(document.data, one))
+        text = st.text_input(f"Values of {one}", shown, key=f"{key}-values-{one}", help="0, 16, 32 or 0..96 or 1 h..8 h step 1 h")
+        try:
+            over[one] = _values(one, text)
+        except InputError as error:
+            problems += [Problem(problem.message, key=one) for problem in error.problems]
+    if problems:
+        raise InputError(problems)
+    return over
+
+
+def _values(key: str, text: str) -> Any:
+    _, values = parse_choices(f"{key}={text}")
+    over = values[0] if len(values) == 1 and is_range(values[0]) else values
+    try:
+        parse_values(over)
+    except PydanticCustomError as error:
+        raise InputError.of(error.message()) from None
+    return over
+
+
+def _shown(values: Any) -> str:
+    return ", ".join(map(one_line, values)) if isinstance(values, list) else str(values)
+
+
+def _at(data: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        data = data[part]
+    return data
+
+
+def _keys(data: dict[str, Any]) -> list[str]:
+    """Every key with a single value, and each offer; those in which plans usually differ first."""
+    keys = [key for key in _leaves(data, ()) if not key.startswith(("study", "name", "seed", "replications"))]
+    return sorted(keys, key=lambda key: key.rsplit(".", 1)[-1] not in USUAL)
+
+
+def _leaves(data: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    for name, value in data.items():
+        here = (*path, str(name))
+        if name == "offer" or not isinstance(value, dict | list):
+            yield ".".join(here)
+        elif isinstance(value, dict):
+            yield from _leaves(value, here)
+
+
+def one_line(value: Any) -> str:
+    """A value as a scenario writes it, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {one_line(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(one_line, value)) + "]"
+    return "null" if value is None else str(value)
