@@ -11,6 +11,7 @@ from sim.cli.progress import progress
 def add(commands: Any) -> None:
     compare = commands.add_parser("compare", help="plans against the first of them: differences with intervals, and a verdict for each")
     compare.add_argument("scenarios", metavar="SCENARIO", nargs="+", help="two or more, or one whose study compares plans")
+    compare.add_argument("--earlier", action="append", metavar="SPAN", help="of one scenario: each delivery earlier by this, as in '1 w'")
     add_override_flags(compare)
     add_running_flags(compare)
     compare.set_defaults(command=_compare)
@@ -18,10 +19,15 @@ def add(commands: Any) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     from sim.results.run_folder import refuse_folder
+    from sim.scenario.errors import InputError
     from sim.study.comparison import run_plans, scenario_documents
+    from sim.study.earlier import earlier_documents
     from sim.study.runner import Runner
 
-    documents = scenario_documents([open_scenario(scenario, options) for scenario in options.scenarios])
+    opened = [open_scenario(scenario, options) for scenario in options.scenarios]
+    if options.earlier and len(opened) > 1:
+        raise InputError.of("takes one scenario, whose deliveries come earlier; name one", where="--earlier")
+    documents = earlier_documents(opened[0], options.earlier) if options.earlier else scenario_documents(opened)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
     with progress("replications") as step, Runner(options.workers, step) as runner:

@@ -47,8 +47,8 @@ def _plan(
     def answer() -> float:
         return float(draw(pool.provisioning, 1, answers)[0])
 
-    deliveries = [(float(draw(delivery.after, 1, leads)[0]), delivery.nodes) for delivery in pool.deliveries]
-    promised = [delivery.after.mean for delivery in pool.deliveries]
+    deliveries = [(max(float(draw(one.after, 1, leads)[0]) - one.earlier, 0.0), one.nodes) for one in pool.deliveries]
+    promised = [max(one.after.mean - one.earlier, 0.0) for one in pool.deliveries]
     nodes = pool.nodes
     if isinstance(offer, BlockOffer):
         promised = [window.start for window in offer.windows]

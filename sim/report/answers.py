@@ -20,18 +20,18 @@ def _breach(summary: Summary, one: Breach) -> str:
     count = summary.replications
     broken = round(one.probability * count)
     if count == 1:
-        said = f"from {_day(one.median_s)} on" if broken else "not within the horizon"
+        said = _by(one.median_s) if broken else "not within the horizon"
         return f"{what}: {said} (a single run, {window})"
     if not broken:
         return f"{what}: in none of {count} replications (95 % interval: at most {one.probability_high:.0%} of them; {window})"
     share = (
         f"{broken} of {count} replications ({one.probability:.0%}, 95 % interval {one.probability_low:.0%} – {one.probability_high:.0%})"
     )
-    return f"{what}: in {share}, half of all by {_day(one.median_s)}, 5 % by {_day(one.early_s)}, 95 % by {_day(one.late_s)} ({window})"
+    return f"{what}: in {share}, half of all {_by(one.median_s)}, 5 % {_by(one.early_s)}, 95 % {_by(one.late_s)} ({window})"
 
 
-def _day(seconds: float | None) -> str:
-    return "a day beyond the horizon" if seconds is None else f"day {seconds / DAY:.0f}"
+def _by(seconds: float | None) -> str:
+    return "beyond the horizon" if seconds is None else f"by day {seconds / DAY:.0f}"
 
 
 def _headroom(summary: Summary) -> Iterator[str]:

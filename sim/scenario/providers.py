@@ -12,14 +12,18 @@ from sim.scenario.model import Name, Word
 from sim.scenario.offers import Offer, OnDemandOffer, SpotOffer
 from sim.scenario.power import Power
 from sim.scenario.quotas import Quotas
-from sim.scenario.units import Bandwidth, Whole
+from sim.scenario.units import Bandwidth, Duration, Whole
 
 
 class Delivery(Word):
-    """Nodes that arrive `after` a lead time, counted from the start; a distribution, so that contracts can slip."""
+    """Nodes that arrive `after` a lead time, counted from the start; a distribution, so that contracts can slip.
+
+    `earlier` pulls the date forward by that much, whenever it would have been: what one could ask the seller for.
+    """
 
     nodes: Annotated[int, Whole(1, "the number of nodes delivered")]
     after: DurationDistribution
+    earlier: Duration = 0.0
 
 
 class Network(Word):
