@@ -50,4 +50,4 @@ def _commitments(summary: Summary) -> Iterator[str]:
     if used is None or pays is None:
         return
     verdict = "cheaper than" if used > pays else "dearer than"
-    yield f"commitments are used to {used:.0%} and pay from {pays:.0%} on: at this use they are {verdict} the same GPU-hours on demand"
+    yield f"owned and committed capacity is used to {used:.0%} and pays from {pays:.0%} on: it is {verdict} the same GPU-hours on demand"

@@ -51,7 +51,9 @@ def notes_of(summary: Summary) -> list[str]:
         asked = f"±{precision.within:.1%} was asked for"
         notes.append(f"{precision.figure} is known within ±{precision.reached:.1%} after {summary.replications} replications; {asked}")
     if summary.intervals.method == "bootstrap":
-        few = "; from fewer than 10 replications it is too narrow" if summary.replications < 10 else ""
+        pairs = summary.intervals.pairs
+        independent = summary.replications // 2 if pairs else summary.replications
+        few = f"; from fewer than 10 {'pairs' if pairs else 'replications'} it is too narrow" if independent < 10 else ""
         notes.append(f"intervals are by bootstrap (BCa){few}; those of differences by Student's t")
     if summary.intervals.pairs:
         notes.append(

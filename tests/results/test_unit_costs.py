@@ -47,3 +47,15 @@ def test_headroom_is_what_arriving_work_leaves_of_the_target_share(pool: Callabl
     assert figures["headroom.end_gpus"] == pytest.approx(-4)
     assert figures["headroom.least_gpus"] == pytest.approx(-4)
     assert figures["headroom.gone_s"] == pytest.approx(32 * DAY)  # the first week with a mean under zero holds four days of twelve
+
+
+def test_a_week_is_a_week_however_long_the_spans_are(pool: Callable[..., PoolPlan]) -> None:
+    """Work that comes on weekdays only leaves the same headroom over every whole week, though spans of 0.7 days do not add up to one."""
+    days = np.arange(0.0, 56.0)
+    arrival = np.repeat(days[days % 7 < 5], 6) * DAY + 60.0
+    jobs = JobTable.build(arrival, np.ones(len(arrival), np.int32), np.full(len(arrival), DAY / 4))
+    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, 1, spans=80)
+    figures = headroom_figures(line, 0.8, 56 * DAY)
+    mean = 8 - 6 * 5 / 4 / 7
+    assert figures["headroom.end_gpus"] == pytest.approx(mean, abs=0.02)
+    assert figures["headroom.least_gpus"] == pytest.approx(mean, abs=0.35)  # a day's work may be spread into the window by a part of a span
