@@ -8,6 +8,7 @@ from sim.demand.step_path import ONE, StepPath
 from sim.demand.table import Floats
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
+from sim.results.usage import capacity_path
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ def held_spans(index: int, plan: PoolPlan, records: Records) -> Spans:
     if index in records.leases:
         from_s, to_s = records.leases[index]
         return Spans(from_s, to_s, np.full(len(from_s), float(plan.gpus_per_node)))
-    steps = [(time, gpus) for which, time, gpus in records.capacity if which == index]
-    time = np.array([time for time, _ in steps], np.float64)
-    return Spans(time, np.append(time[1:], np.inf), np.array([gpus for _, gpus in steps], np.float64))
+    had = capacity_path(records, index)
+    return Spans(had.time_s, np.append(had.time_s[1:], np.inf), had.level)
 
 
 def paid_spans(index: int, plan: PoolPlan, records: Records) -> Spans:

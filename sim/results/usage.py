@@ -1,11 +1,11 @@
 """GPU-seconds: had, used, and waited for, between any two times; everything here is an exact integral over the records."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.demand.step_path import StepPath
 from sim.demand.table import Floats, JobTable
 from sim.engine.records import Records
 
@@ -48,11 +48,15 @@ def used_gpu_s(jobs: JobTable, records: Records, from_s: float, to_s: float, poo
     return np.asarray(totals, np.float64).reshape(pools, len(jobs.workloads))
 
 
-def capacity_gpu_s(records: Records, pool: int, from_s: float, to_s: float) -> float:
-    """GPU-seconds a pool had, from its capacity steps."""
+def capacity_path(records: Records, pool: int) -> StepPath:
+    """The GPUs that a pool had, over time."""
     steps = [(time, gpus) for which, time, gpus in records.capacity if which == pool]
-    ends = [*(time for time, _ in steps[1:]), np.inf]
-    return float(sum(gpus * max(0.0, min(end, to_s) - max(time, from_s)) for (time, gpus), end in zip(steps, ends, strict=True)))
+    return StepPath(np.array([time for time, _ in steps], np.float64), np.array([gpus for _, gpus in steps], np.float64))
+
+
+def capacity_gpu_s(records: Records, pool: int, from_s: float, to_s: float) -> float:
+    """GPU-seconds a pool had."""
+    return float(capacity_path(records, pool).between(from_s, to_s))
 
 
 def queued_from_s(jobs: JobTable, records: Records) -> Floats:
@@ -109,7 +113,6 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
         used[pool] = _mean_level(start, end, gpus, edges)
         waiting[pool] = _mean_level(queued, start, gpus, edges)
         waiting_jobs[pool] = _mean_level(queued, start, np.ones(len(gpus)), edges)
-        had = [capacity_gpu_s(records, pool, float(low), float(high)) for low, high in pairwise(edges)]
-        capacity[pool] = np.array(had) / np.diff(edges)
+        capacity[pool] = capacity_path(records, pool).between(edges[:-1], edges[1:]) / np.diff(edges)
         offered[pool] = np.histogram(jobs.arrival_s[run.job[rows]], edges, weights=(end - start) * gpus)[0] / np.diff(edges)
     return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs, offered)
