@@ -36,7 +36,8 @@ TRIED_RANGE = 50.0
 class Depth:
     """How deep a profile goes: fresh processes, seconds of timed calls a shape in each, and seconds for everything.
 
-    `reserve_s` of them are for what comes after measuring: fitting and writing.
+    `reserve_s` of them are for what comes after measuring: fitting and writing. Of each probe, `energy_shapes` have their energy counted,
+    which takes longer than timing them, by the second process.
     """
 
     name: Literal["quick", "full"]
@@ -44,10 +45,11 @@ class Depth:
     repeat_s: float
     budget_s: float
     reserve_s: float
+    energy_shapes: int = 0
 
 
 QUICK = Depth("quick", 3, 0.03, 60.0, 4.0)
-FULL = Depth("full", 4, 0.1, 600.0, 20.0)
+FULL = Depth("full", 4, 0.1, 600.0, 20.0, energy_shapes=4)
 
 
 def work(shape: Shape) -> float:
@@ -150,6 +152,17 @@ def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: floa
     kept = list(first[: int(np.searchsorted(until, left_s, side="right"))])
     Random(number).shuffle(kept)
     return kept
+
+
+def with_energy(first: Sequence[Item], count: int) -> set[str]:
+    """Keys of each probe's first `count` items, which cover its range of work (`spread_order`)."""
+    taken: dict[str, int] = {}
+    chosen = set()
+    for item in first:
+        taken[item.probe] = taken.get(item.probe, 0) + 1
+        if taken[item.probe] <= count:
+            chosen.add(item.key)
+    return chosen
 
 
 def pace(expected_s: float, left_s: float) -> float:

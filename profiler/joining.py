@@ -33,6 +33,7 @@ def join(samples: Sequence[Sample], probes: Mapping[str, Probe]) -> tuple[list[M
 def _measurement(kept: Sequence[Sample], probe: Probe) -> Measurement:
     by_process = {sample.process: sample.median_s for sample in kept}
     peaks = [sample.peak_memory_bytes for sample in kept if sample.peak_memory_bytes is not None]
+    joules = [sample.energy_j for sample in kept if sample.energy_j is not None]
     medians = tuple(by_process.values())
     return Measurement(
         probe=probe.name,
@@ -47,6 +48,7 @@ def _measurement(kept: Sequence[Sample], probe: Probe) -> Measurement:
         bytes=kept[0].bytes,
         flops=kept[0].flops,
         peak_memory_bytes=max(peaks) if peaks else None,
+        energy_j=float(np.median(joules)) if joules else None,
     )
 
 

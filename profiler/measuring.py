@@ -11,7 +11,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -43,12 +43,14 @@ class Request(BaseModel):
     """Measure an item, with `repeat_s` seconds of timed calls, in `limit_s` seconds altogether.
 
     `times_larger` is the work of the probe's largest shape in units of this one's: with it, the call is first tried for hopeless speed.
+    `energy` asks for the joules of a call, where the device counts them.
     """
 
     item: Item
     repeat_s: float
     limit_s: float
     times_larger: float | None = None
+    energy: bool = False
 
 
 class Sample(BaseModel):
@@ -71,6 +73,7 @@ class Sample(BaseModel):
     bytes: float = 0.0
     flops: float = 0.0
     peak_memory_bytes: float | None = None
+    energy_j: float | None = None
     note: str | None = None
 
 
@@ -106,6 +109,8 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
             try_call(work, device, request.times_larger)
         left_s = request.limit_s - (time.perf_counter() - began)
         timing = time_call(work, device, request.repeat_s, left_s)
+        held_back = driver.held_back() if (driver := _driver(device)) else []
+        joules = _energy(work.call, driver) if driver and request.energy else None
     except TooSlowError as error:
         return Sample(item=item, skipped=str(error), scope=error.scope)
     except OSError as error:
@@ -123,8 +128,35 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         bytes=work.bytes,
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else None,
-        note=work.note,
+        energy_j=joules,
+        note=work.note or _throttled(held_back, item),
     )
+
+
+def _throttled(held_back: list[str], item: Item) -> str | None:
+    return f"{item.probe}: the GPU's clocks were held back by {' and '.join(held_back)}" if held_back else None
+
+
+def _driver(device: Any) -> Any:
+    """What the GPU's driver tells (`profiler.nvml.Nvml`); None on a CPU and where it tells nothing."""
+    if device.type != "cuda":
+        return None
+    from profiler.nvml import nvml_here
+
+    return nvml_here()
+
+
+def _energy(call: Callable[[], object], driver: Any) -> float | None:
+    """Joules a call, each waited for."""
+    import torch
+
+    from profiler.energy import energy_per_call
+
+    def finished() -> None:
+        call()
+        torch.cuda.synchronize()
+
+    return energy_per_call(finished, driver.energy_j, time.perf_counter)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from profiler.budget import SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s
+from profiler.budget import SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
 from profiler.processes import DiedError, MeasuringProcess
@@ -18,6 +18,8 @@ from sim.scenario.errors import InputError
 Progress = Callable[[int, int], None]
 MOST_DEATHS = 3
 """In a row: the processes then die of something else than the items they measured."""
+ENERGY_PROCESS = 1
+"""The second: it knows what every shape costs, and what it leaves out others still measure."""
 
 
 class Rounds:
@@ -73,6 +75,7 @@ class Rounds:
         cost_s = self._costs(number)
         done = {sample.item.key for sample in self._of(number)}
         first = [sample.item for sample in self._of(0) if sample.item.key in cost_s and sample.item.key not in done]
+        counted = with_energy(first, self._depth.energy_shapes if number == ENERGY_PROCESS else 0)
         waiting = later_round(first, cost_s, share_s, number)
         self._expected = len(self._partial.samples) + len(waiting) * (self._depth.processes - number)
         while waiting and (left_s := ends_at - time.monotonic()) > 0:
@@ -81,7 +84,7 @@ class Rounds:
             if cost_s[item.key] > left_s:
                 continue
             repeat = self._depth.repeat_s * pace(expected_s, left_s)
-            self._ask(Request(item=item, repeat_s=repeat, limit_s=left_s), number)
+            self._ask(Request(item=item, repeat_s=repeat, limit_s=left_s, energy=item.key in counted), number)
             self._tell()
 
     def _ask(self, request: Request, number: int) -> Sample:

@@ -96,7 +96,10 @@ def _cpu_samples(call: Callable[[], object], repeat_s: float, last_s: float) -> 
     """Seconds a call and the calls averaged in each: fast ones are timed in blocks, that the clock's own time may not count."""
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
     timed = timer.blocked_autorange(min_run_time=max(repeat_s, (LEAST_CALLS - 0.5) * last_s))
-    return list(timed.times), timed.number_per_run
+    times = list(timed.times)
+    while len(times) * timed.number_per_run < LEAST_CALLS:  # one slow call may fill the time
+        times += timer.timeit(timed.number_per_run).times
+    return times, timed.number_per_run
 
 
 @cache

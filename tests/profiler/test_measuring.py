@@ -83,6 +83,16 @@ def test_a_slow_call_is_still_timed_several_times(clock: Clock) -> None:
     assert timing.time_call(work(lambda: clock.sleep(0.1)), CPU, 0.001).calls >= timing.LEAST_CALLS
 
 
+def test_one_slow_call_does_not_stand_for_several(clock: Clock) -> None:
+    calls: list[int] = []
+
+    def slow_later() -> None:
+        calls.append(1)
+        clock.sleep(0.01 if len(calls) == 1 else 5.0)
+
+    assert timing.time_call(work(slow_later), CPU, 0.001).calls >= timing.LEAST_CALLS
+
+
 def test_every_warm_up_goes_before_the_timing(clock: Clock) -> None:
     calls: list[int] = []
 

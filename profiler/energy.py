@@ -1,0 +1,50 @@
+"""Joules a call takes, by the device's own counter while the call is repeated.
+
+A counter that steps every few tens of milliseconds says little of a short window, so the window is long, and starts and ends at a step:
+what is counted then is whole steps. It is the energy of the whole device, idle power included, as a bill would have it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW_S = 0.6
+"""Many steps of the counter (some 20 to 100 ms; Yang et al., arXiv 2312.02741, measured them on 70 NVIDIA GPUs)."""
+PATIENCE_S = 3.0
+"""For a counter's next step; one that stands still for longer counts nothing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The counter just after it moved."""
+
+    joules: float
+    calls: int
+
+
+def energy_per_call(call: Callable[[], object], counter: Callable[[], float | None], clock: Callable[[], float]) -> float | None:
+    """Joules a call; None where the counter is absent, stands still, or goes back.
+
+    `call` ends when its work has ended; `counter` is in joules, `clock` in seconds.
+    """
+    calls = 0
+
+    def next_step(after_s: float) -> Step | None:
+        """Call on until the counter moves, `after_s` from now or later."""
+        nonlocal calls
+        began, before = clock(), counter()
+        while before is not None and clock() - began < after_s + PATIENCE_S:
+            call()
+            calls += 1
+            now = counter()
+            if now is None or now < before:
+                return None
+            if now > before and clock() - began >= after_s:
+                return Step(now, calls)
+            before = now
+        return None
+
+    first = next_step(0.0)
+    last = next_step(WINDOW_S) if first is not None else None
+    if first is None or last is None or last.joules <= first.joules:
+        return None
+    return (last.joules - first.joules) / (last.calls - first.calls)
