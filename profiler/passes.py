@@ -40,4 +40,4 @@ def token_shapes(device: torch.device, *, quick: bool, least: int = 256, multipl
         for tokens, width in points
         if LEAST_VALUES[device.type] <= tokens * width <= MOST_VALUES[device.type] and width >= least
     ]
-    return [{"tokens": tokens, "width": width} for tokens, width in fitting[: 8 if quick else 16]]
+    return [{"tokens": tokens, "width": width} for tokens, width in fitting[: 7 if quick else 16]]

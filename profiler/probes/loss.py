@@ -20,6 +20,8 @@ class Loss:
         self.measures = f"cross-entropy of bf16 logits in fp32, {'forward and backward' if training else 'forward'}"
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
+        if quick and not self._training:
+            return []
         return token_shapes(device, quick=quick, least=1024)
 
     def counts(self, shape: Shape) -> tuple[float, float]:

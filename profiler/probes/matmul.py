@@ -22,7 +22,7 @@ def product_shapes(device: torch.device, *, quick: bool) -> list[Shape]:
     high = 8192 if device.type == "cpu" else 16384
     points = filled_space(72 if quick else 200, 32, high, 16)
     kept = [point for point in points if 2.0 * point[0] * point[1] * point[2] <= MOST_FLOPS[device.type]]
-    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 20 if quick else 60]]
+    return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 14 if quick else 60]]
 
 
 class Product(Protocol):
@@ -43,8 +43,10 @@ class Matmul:
         product: Product,
         written: torch.dtype | None = None,
         needs: Callable[[torch.device], None] = lambda _: None,
+        quick: bool = True,
     ) -> None:
-        """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this."""
+        """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this; `quick` where a quick
+        profile measures it."""
         self.name = self.family = f"matmul-{dtype}"
         self.dtype = dtype
         self.measures = f"dense product in {dtype}"
@@ -52,9 +54,10 @@ class Matmul:
         self._product = product
         self._written = written or torch_dtype
         self._needs = needs
+        self._quick = quick
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        return product_shapes(device, quick=quick)
+        return [] if quick and not self._quick else product_shapes(device, quick=quick)
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         m, n, k = shape["m"], shape["n"], shape["k"]
@@ -102,9 +105,9 @@ def needs_tensor_cores(device: torch.device) -> None:
 
 PROBES = (
     Matmul("fp32", torch.float32, torch.mm),
-    Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores),
+    Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores, quick=False),
     Matmul("bf16", torch.bfloat16, torch.mm),
-    Matmul("fp16", torch.float16, torch.mm),
-    Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16),
+    Matmul("fp16", torch.float16, torch.mm, quick=False),
+    Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=False),
     Matmul("int8", torch.int8, torch._int_mm, torch.int32),
 )

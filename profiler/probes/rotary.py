@@ -22,6 +22,8 @@ class Rotary:
         self.measures = f"rotary positions of bf16 queries or keys, {'forward and backward' if training else 'forward'}"
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
+        if quick and not self._training:
+            return []
         return token_shapes(device, quick=quick, multiple=HEAD[device.type])
 
     def counts(self, shape: Shape) -> tuple[float, float]:

@@ -21,9 +21,9 @@ def attention_bytes(heads: float, sequence: float, head: float, size: int, *, tr
 
 
 def attention_family(calibration: Calibration, dense: str, *, training: bool) -> str:
-    """The calibration's family that attention rests on."""
-    measured = family(FAMILY, training=training)
-    return measured if measured in calibration.fits and dense == "bf16" else f"matmul-{dense}"
+    """The calibration's family that attention rests on: its own; forward, that with the backward pass; or the dense product."""
+    wanted = (family(FAMILY, training=training), family(FAMILY, training=True)) if dense == "bf16" else ()
+    return next((one for one in wanted if one in calibration.fits), f"matmul-{dense}")
 
 
 def attention_seconds(
@@ -33,9 +33,11 @@ def attention_seconds(
     fit = calibration.fit(attention_family(calibration, dense, training=training))
     batched = heads * tokens / sequence
     if fit.family.startswith(FAMILY):
-        flops = attention_flops(batched, sequence, head_size, training=training)
-        moved = attention_bytes(batched, sequence, head_size, 2, training=training)
-        return layers * fit.seconds(flops, moved, {"heads": batched, "sequence": float(sequence), "head": float(head_size)})
+        whole = fit.family == family(FAMILY, training=True)
+        flops = attention_flops(batched, sequence, head_size, training=whole)
+        moved = attention_bytes(batched, sequence, head_size, 2, training=whole)
+        seconds = layers * fit.seconds(flops, moved, {"heads": batched, "sequence": float(sequence), "head": float(head_size)})
+        return seconds / (1 + BACKWARD) if whole and not training else seconds
     scores = fit.matmul_seconds(sequence, sequence, head_size)
     values = fit.matmul_seconds(sequence, head_size, sequence)
     forward = layers * batched * (scores + values - 2 * fit.overhead_s) / 2

@@ -11,6 +11,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.models import ModelShape
 
 Pass = Literal["norm", "gate", "rotary", "loss"]
+OPERATIONS: tuple[Pass, ...] = ("norm", "gate", "rotary", "loss")
 MOVED: dict[Pass, tuple[int, int]] = {"norm": (2, 5), "gate": (3, 8), "rotary": (2, 4)}
 """Values read and written for each value of the operation's width: forward alone, and with the backward pass."""
 LOSS_BYTES = (4, 8)
@@ -42,22 +43,30 @@ def elementwise_bytes(shape: ModelShape, tokens: float, size: int) -> float:
     return size * tokens * (shape.layers * layer + loss)
 
 
+def _operations(*, training: bool) -> tuple[str, ...]:
+    return ("elementwise", *(family(one, training=training) for one in OPERATIONS))
+
+
 def pass_families(calibration: Calibration, *, training: bool) -> tuple[str, ...]:
-    """The calibration's families that the passes rest on."""
-    operations: tuple[Pass, ...] = ("norm", "gate", "rotary", "loss")
-    wanted = ("elementwise", *(family(one, training=training) for one in operations))
-    return wanted if set(wanted) <= calibration.fits.keys() else ("memory-copy",)
+    """The calibration's families that the passes rest on: their own; forward, those with the backward pass; or the memory copy."""
+    wanted = (_operations(training=training), _operations(training=True))
+    return next((one for one in wanted if set(one) <= calibration.fits.keys()), ("memory-copy",))
 
 
 def passes_seconds(shape: ModelShape, tokens: float, size: int, calibration: Calibration, *, training: bool) -> float:
     """Seconds of every pass over `tokens`, forward alone or with the backward pass."""
-    if pass_families(calibration, training=training) == ("memory-copy",):
+    families = pass_families(calibration, training=training)
+    if families == ("memory-copy",):
         traffic = elementwise_bytes(shape, tokens, size) * (3 if training else 1)
         return calibration.fit("memory-copy").bytes_seconds(traffic)
 
+    # Where only the whole was measured, forward takes its share of the bytes at the same rate.
+    whole = families == _operations(training=True)
+
     def seconds(operation: Pass, width: float) -> float:
         moved = pass_bytes(operation, tokens, width, size, training=training)
-        return calibration.fit(family(operation, training=training)).bytes_seconds(moved)
+        measured = pass_bytes(operation, tokens, width, size, training=whole)
+        return calibration.fit(family(operation, training=whole)).bytes_seconds(measured) * moved / measured
 
     elementwise = calibration.fit("elementwise")
     query, key = shape.heads * shape.head_size, shape.kv_heads * shape.head_size

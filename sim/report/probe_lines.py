@@ -19,7 +19,13 @@ def _cost(probe: ListedProbe) -> str:
     largest = ", ".join(f"{name} {size}" for name, size in probe.largest.items())
     counts = [f"{_scaled(count)}{unit}" for count, unit in ((probe.bytes, "B"), (probe.flops, "FLOP")) if count]
     kind = "anchor, never fitted; " if probe.anchor else ""
-    return f"{kind}{probe.quick_shapes} shapes quick, {probe.full_shapes} full, up to {largest}: {' and '.join(counts)} a call"
+    return f"{kind}{_shapes(probe)}, up to {largest}: {' and '.join(counts)} a call"
+
+
+def _shapes(probe: ListedProbe) -> str:
+    return (
+        f"{probe.quick_shapes} shapes quick, {probe.full_shapes} full" if probe.quick_shapes else f"{probe.full_shapes} shapes, full only"
+    )
 
 
 def _scaled(count: float) -> str:

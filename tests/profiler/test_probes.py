@@ -13,6 +13,7 @@ from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E4
 from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
 from profiler.probes.matmul import fp8_product  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
+from sim.cost.training import training_families  # noqa: E402
 
 CPU = torch.device("cpu")
 PRODUCT = {"m": 32, "n": 48, "k": 16}
@@ -101,10 +102,25 @@ def test_shapes_are_distinct_reproducible_and_enough_to_fit(kind: str, quick: bo
         shapes = probe.shapes(device, quick=quick)
         assert shapes == probe.shapes(device, quick=quick)
         assert len({tuple(shape.items()) for shape in shapes}) == len(shapes)
-        if not probe.anchor and not (name.startswith("host-copy") and kind == "cpu"):
+        if shapes and not probe.anchor:
             assert len(shapes) >= NEEDED_SHAPES, name
         assert all(sum(probe.counts(shape)) > 0 for shape in shapes)
-    assert not all_probes()["host-copy"].shapes(torch.device("cpu"), quick=quick)
+        if not quick:
+            assert shapes or (name.startswith("host-copy") and kind == "cpu"), name
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_a_quick_profile_measures_all_that_training_costs_rest_on(kind: str) -> None:
+    """What it leaves to a full one the cost model can do without: forward passes alone, other dtypes, torchao's layer, other copies."""
+    device = torch.device(kind)
+    quick = {probe.family for probe in all_probes().values() if probe.shapes(device, quick=True)}
+    bare = datasheet_calibration(DATASHEETS["h100-sxm"])
+    measured = bare.model_copy(update={"fits": bare.fits | dict.fromkeys(quick, bare.fit("memory-copy"))})
+    for precision in ("fp32", "bf16", "int8-mixed"):
+        families = training_families(measured, precision)
+        assert set(families) <= quick
+        assert ("attention-training" in families) == (precision != "fp32")
+        assert {"adamw", "norm-training", "gate-training", "rotary-training", "loss-training", "elementwise"} <= set(families)
 
 
 def test_int8_shapes_suit_what_a_gpu_requires() -> None:
