@@ -24,6 +24,8 @@ MOST = 0.7
 PARTS = (1.0, 0.7, 0.4, 0.2)
 LEAST_SHARE = 0.05
 GRID = 13
+MEASURED = (("m", "n", "k"), ("heads", "sequence", "head"), ("bytes",))
+"""Sizes from which `_flops` and `_measure` tell what an operation computes and moves; of others nobody knows whether time is monotone."""
 
 
 def fit_correction(
@@ -35,6 +37,8 @@ def fit_correction(
     part that keeps time monotone in every size is taken.
     """
     names = tuple(sizes[0])
+    if names not in MEASURED:
+        return None
     sites = np.log([[one[name] for name in names] for one in sizes])
     shares = np.maximum(shares, LEAST_SHARE)
     wanted = np.clip(residuals, -MOST, MOST) / shares

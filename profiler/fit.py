@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 FOLDS = 5
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
-HALVES = (("m", "n", "k"), ("heads", "sequence", "head"))
-"""Sizes, by the shape's own names, whose smallness slows an operation: a product's and attention's."""
+HALVES = (("m", "n", "k"), ("heads", "sequence", "head"), ("batch", "sequence"), ("batch", "context"))
+"""Sizes, by the shape's own names, whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
 _SMALL = 1e-9
 _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 """Where the search in logarithms ends, a parameter that the shapes do not show is absent."""

@@ -28,12 +28,17 @@ def token_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 class Cache:
-    """Keys and values of the positions so far, in each of `layers`: (batch, kv heads, positions, head)."""
+    """Keys and values of each of `layers`: (batch, kv heads, positions, head); the caller counts those `filled`."""
 
     def __init__(self, layers: int, batch: int, kv_heads: int, positions: int, head: int, device: torch.device) -> None:
         size = (2, batch, kv_heads, positions, head)
         self._layers = [torch.zeros(size, dtype=torch.bfloat16, device=device) for _ in range(layers)]
         self.filled = 0
+
+    def fill_random(self) -> None:
+        """Random keys and values everywhere, as a measurement wants them."""
+        for held in self._layers:
+            held.normal_()
 
     def extended(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What a layer has attended to so far, with these new positions."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from profiler.torch_import import require_torch
 from sim.cost.calibration import Calibration, Device, Measurement, Software
+from sim.cost.fit import Fit
 from sim.scenario.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,18 +84,26 @@ def _fitted(
     from profiler.predictions import predict
 
     operators = [one for one in measured if not probes[one.probe].anchor]
+    fits = fit_families(operators)
     calibration = Calibration(
         source="measured",
         completeness=depth,
         date=now(),
-        device=device,
+        device=_linked(device, fits),
         software=software,
-        fits=fit_families(operators),
+        fits=fits,
         measurements=tuple(operators),
         notes=notes,
     )
     anchors = tuple(_predicted(one, predict(one.probe, one.shape, calibration)) for one in measured if probes[one.probe].anchor)
     return calibration.model_copy(update={"anchors": anchors})
+
+
+def _linked(device: Device, fits: Mapping[str, Fit]) -> Device:
+    """The device with its links as fast as an all-reduce between the GPUs here was; a CPU's two processes have no link."""
+    if device.kind == "cpu" or "all-reduce" not in fits:
+        return device
+    return device.model_copy(update={"intra_node_bytes_per_s": fits["all-reduce"].bytes_per_s})
 
 
 def _predicted(anchor: Measurement, seconds: float | None) -> Measurement:
