@@ -12,6 +12,7 @@ import psutil
 import torch
 
 import sim
+from profiler.kept_memory import KEEPING
 from profiler.nvml import nvml_here
 from sim.cost.calibration import Device, Software
 from sim.scenario.errors import InputError
@@ -157,6 +158,9 @@ def state_notes(device: torch.device, before: Moment, after: Moment) -> list[str
     if device.type == "cuda" and (driver := nvml_here()) is not None:
         clock = driver.clock_hz()
         notes += [f"SM clock {clock / 1e6:.0f} MHz when measuring ended"] if clock is not None else []
+    if device.type == "cpu":
+        kept = ", ".join(f"{name}={value}" for name, value in KEEPING.items())
+        notes.append(f"processes kept freed memory ({kept}), as training on a CPU should")
     if device.type == "cpu" and torch.backends.cpu.get_cpu_capability():
         notes.append(f"torch CPU capability {torch.backends.cpu.get_cpu_capability()}")
     return notes

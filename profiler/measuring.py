@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from profiler.kept_memory import give_back
 from profiler.probes import Probe, Shape, smaller
 
 READY = "ready"
@@ -185,6 +186,7 @@ def _release(device: Any) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    give_back()
 
 
 def _requests() -> Iterator[Request]:

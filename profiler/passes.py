@@ -8,8 +8,8 @@ from profiler.probes import Shape, filled_space
 
 WIDTHS = {"cpu": (256, 8192), "cuda": (2048, 16384)}
 """Of activations, and of a step's tokens: from small models to large ones."""
-MOST_VALUES = {"cpu": 8e6, "cuda": 2.5e8}
-LEAST_VALUES = {"cpu": 1e5, "cuda": 4e6}
+VALUES = {"cpu": (1e5, 2e7), "cuda": (4e6, 2.5e8)}
+"""Of one activation: from what stays in a cache to what a system maps afresh for every result."""
 
 
 def forward_alone(call: Callable[[], torch.Tensor]) -> Callable[[], object]:
@@ -32,12 +32,11 @@ def with_backward(call: Callable[[], torch.Tensor], inputs: Sequence[torch.Tenso
     return run
 
 
-def token_shapes(device: torch.device, *, quick: bool, least: int = 256, multiple: int = 64) -> list[Shape]:
-    """(tokens, width) of activations, from what stays in a cache to what does not."""
-    points = filled_space(80, *WIDTHS[device.type], multiple, 2)
-    fitting = [
-        (tokens, width)
-        for tokens, width in points
-        if LEAST_VALUES[device.type] <= tokens * width <= MOST_VALUES[device.type] and width >= least
-    ]
+def token_shapes(
+    device: torch.device, *, quick: bool, narrowest: int = 256, multiple: int = 64, values: tuple[float, float] | None = None
+) -> list[Shape]:
+    """(tokens, width) of activations of so many `values`."""
+    low, high = values or VALUES[device.type]
+    points = filled_space(160, *WIDTHS[device.type], multiple, 2)
+    fitting = [(tokens, width) for tokens, width in points if low <= tokens * width <= high and width >= narrowest]
     return [{"tokens": tokens, "width": width} for tokens, width in fitting[: 7 if quick else 16]]

@@ -58,9 +58,10 @@ def _mlp(shape: Shape, calibration: Calibration) -> float:
         (batch, outputs, hidden), (batch, hidden, outputs), (outputs, hidden, batch),
     )  # fmt: skip
     seconds = sum(product_seconds(calibration, "bf16", m, n, k) for m, n, k in products)
-    # GELU forward (read, write) and backward (two reads, a write); the loss forward and backward; bf16.
+    # GELU forward (read, write) and backward (two reads, a write); the loss forward and backward; bf16. A function of each value and its
+    # derivative take what SwiGLU's do.
     activations = 2.0 * batch * (5 * hidden + 6 * outputs)
-    passes = calibration.fit("elementwise" if "elementwise" in calibration.fits else "memory-copy")
+    passes = calibration.fit("gate-training" if "gate-training" in calibration.fits else "memory-copy")
     weights = hidden * (inputs + outputs)
     stepped = calibration.fit(optimiser_family(calibration)).bytes_seconds(OPTIMISER_TRAFFIC * weights)
     return seconds + passes.bytes_seconds(activations) + stepped

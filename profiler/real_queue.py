@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
 
+from profiler.kept_memory import children_keep_memory
 from profiler.queue_worker import READY, WorkerPlan, serve
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
@@ -50,8 +51,10 @@ def _workers(plan: WorkerPlan, count: int) -> Iterator[list[Connection]]:
     processes = [context.Process(target=serve, args=(theirs, plan), daemon=True) for _, theirs in pairs]
     ours = [one for one, _ in pairs]
     try:
-        for process, (_, theirs) in zip(processes, pairs, strict=True):
-            process.start()
+        with children_keep_memory():
+            for process in processes:
+                process.start()
+        for _, theirs in pairs:
             theirs.close()
         for connection in ours:
             _heard(connection)

@@ -9,6 +9,9 @@ from profiler.passes import forward_alone, token_shapes
 from profiler.probes import Shape, Work
 from sim.cost.passes import family, pass_bytes
 
+LOGITS = {"cpu": (1e6, 4e7), "cuda": (3e7, 5e8)}
+"""A vocabulary is wide: logits are the largest activations of all."""
+
 
 class Loss:
     dtype = "bf16"
@@ -22,7 +25,7 @@ class Loss:
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
         if quick and not self._training:
             return []
-        return token_shapes(device, quick=quick, least=1024)
+        return token_shapes(device, quick=quick, narrowest=1024, values=LOGITS[device.type])
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         return pass_bytes("loss", shape["tokens"], shape["width"], 2, training=self._training), 0.0
