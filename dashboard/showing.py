@@ -65,13 +65,13 @@ def errors_shown() -> Iterator[None]:
 
 
 @contextmanager
-def progress_shown(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_shown(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """A spinner, and a bar that fills as replications end."""
     with st.spinner(what):
         bar = st.progress(0.0)
 
-        def step(done: int, total: int) -> None:
-            bar.progress(done / total, text=f"{done} of {total} replications")
+        def step(done: int, total: int, note: str = "") -> None:
+            bar.progress(done / total, text=", ".join(filter(None, (f"{done} of {total} replications", note))))
 
         try:
             yield step

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt as stop:
-        print(f"leadtime: {stop or 'stopped; nothing was written'}", file=sys.stderr)
+        print(f"leadtime: {str(stop) or 'stopped; nothing was written'}", file=sys.stderr)
         return STOPPED
 
 

@@ -31,8 +31,10 @@ def add_override_flags(parser: argparse.ArgumentParser, *, varied: bool = False)
 
 
 def add_running_flags(parser: argparse.ArgumentParser) -> None:
-    """How plans are run and where the results go: ``--workers``, ``--out`` and ``--json``."""
-    parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: as many as pay)")
+    """How plans are run and where the results go: ``--workers`` or ``--cluster``, ``--out`` and ``--json``."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: as many as pay)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="run on the Dask cluster whose scheduler is there, as in tcp://10.0.0.1:8786")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: runs/<scenario>-<hash>)")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON document")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_scenario
 from sim.cli.keeping import keep
-from sim.cli.progress import progress
+from sim.cli.running import resumable_study, running
 
 
 def add(commands: Any) -> None:
@@ -20,9 +20,9 @@ def add(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from sim.results.run_folder import refuse_folder
     from sim.scenario.errors import InputError
-    from sim.study.comparison import run_plans, scenario_documents
+    from sim.study.comparison import run_plans, scenario_documents, study_name
     from sim.study.earlier import earlier_documents
-    from sim.study.runner import Runner
+    from sim.study.preparation import prepare
 
     opened = [open_scenario(scenario, options) for scenario in options.scenarios]
     if options.earlier and len(opened) > 1:
@@ -30,7 +30,8 @@ def _compare(options: argparse.Namespace) -> int:
     documents = earlier_documents(opened[0], options.earlier) if options.earlier else scenario_documents(opened)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step, Runner(options.workers, step) as runner:
-        study = run_plans(documents, runner)
-    keep(study, options)
+    with resumable_study(study_name([prepare(document) for document in documents.values()]), options) as store:
+        with running(options, store) as runner:
+            study = run_plans(documents, runner)
+        keep(study, options)
     return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_scenario
 from sim.cli.keeping import keep
-from sim.cli.progress import progress
+from sim.cli.running import resumable_study, running
 
 MISSED_TARGET = 1
 
@@ -25,14 +25,16 @@ def _run(options: argparse.Namespace) -> int:
     document = open_scenario(options.scenario, options)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    from sim.study.comparison import plan_documents, run_plans
-    from sim.study.run import Run, run_plan
-    from sim.study.runner import Runner
+    from sim.study.comparison import plan_documents, run_plans, study_name
+    from sim.study.preparation import prepare
+    from sim.study.run import Run, run_name, run_plan
 
     plans = plan_documents(document)
-    with progress("replications") as step, Runner(options.workers, step) as runner:
-        result = run_plans(plans, runner) if plans else run_plan(document, runner=runner)
-    keep(result, options)
+    name = study_name([prepare(plan) for plan in plans.values()]) if plans else run_name(prepare(document))
+    with resumable_study(name, options) as store:
+        with running(options, store) as runner:
+            result = run_plans(plans, runner) if plans else run_plan(document, runner=runner)
+        keep(result, options)
     summaries = [result.summary] if isinstance(result, Run) else list(result.comparison.plans.values())
     missed = any(verdict.outcome == "missed" for summary in summaries for verdict in summary.verdicts)
     return MISSED_TARGET if options.check and missed else 0

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
-from sim.cli.progress import progress
+from sim.cli.running import resumable_study, running
 
 if TYPE_CHECKING:
     from sim.scenario.document import Document
@@ -35,13 +35,12 @@ def _sweep(options: argparse.Namespace) -> int:
     from sim.report.saving import save_sweep
     from sim.report.terminal import console, print_sweep, print_where
     from sim.results.run_folder import REPORT, refuse_folder
-    from sim.study.runner import Runner
     from sim.study.sweep import prepare_sweep
 
     plans = prepare_sweep(_document(options), options.target)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step, Runner(options.workers, step) as runner:
+    with resumable_study(plans.folder_name, options) as store, running(options, store) as runner:
         folder, result = save_sweep(plans, options.out, runner)
     if options.json:
         print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))

@@ -30,14 +30,14 @@ def written_folder(target: Path, *, replace: bool) -> Iterator[Path]:
     refuse_folder(target, replace=replace)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        work = Path(tempfile.mkdtemp(prefix=unfinished(target), dir=target.parent))
     except OSError as error:
         raise InputError.of(f"cannot be written: {error.strerror}; give another folder with --out", where=str(target)) from None
     try:
         yield work
         os.chmod(work, 0o755)
         if replace and target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            old = Path(tempfile.mkdtemp(prefix=unfinished(target), dir=target.parent))
             target.rename(old / target.name)
             work.rename(target)
             shutil.rmtree(old)
@@ -47,6 +47,11 @@ def written_folder(target: Path, *, replace: bool) -> Iterator[Path]:
         raise InputError.of(f"cannot be written: {error.strerror}; nothing was kept", where=str(target)) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def unfinished(target: Path) -> str:
+    """How the names of folders begin that stand beside `target` while it is written; a killed process leaves them."""
+    return f".{target.name}.part-"
 
 
 def refuse_folder(target: Path, *, replace: bool) -> None:

@@ -20,8 +20,8 @@ from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
-from sim.study.preparation import prepare
-from sim.study.run import Run, finished_runs
+from sim.study.preparation import Preparation, prepare
+from sim.study.run import Run, finished_runs, run_name
 from sim.study.runner import Runner
 from sim.study.verdict import verdict
 
@@ -57,14 +57,20 @@ class Study:
 
     @property
     def folder_name(self) -> str:
-        names = "\n".join(run.folder_name for run in self.runs.values())
-        return f"{self.comparison.scenario}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+        return study_name([run.preparation for run in self.runs.values()])
 
     def write(self, folder: Path) -> None:
         """Fill a folder: one run folder a plan under ``plans/``, and the comparison."""
         for plan, run in self.runs.items():
             run.write(folder / "plans" / plan)
         (folder / STUDY).write_text(self.comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def study_name(preparations: Sequence[Preparation]) -> str:
+    """``<scenario>-<short hash>`` of a comparison: the same for the same plans."""
+    names = "\n".join(run_name(one) for one in preparations)
+    scenarios = list(dict.fromkeys(one.scenario.name for one in preparations))
+    return f"{_joined(scenarios)}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
 def plan_documents(document: Document) -> dict[str, Document]:

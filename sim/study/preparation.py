@@ -1,11 +1,18 @@
 """What all replications of a plan share, worked out once: the validated scenario, its calibrations, node types and costs."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import sim
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.devices import calibrations_for, validations_for
@@ -23,6 +30,9 @@ from sim.scenario.offers import SpotOffer
 from sim.scenario.providers import Pool
 from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import TraceWorkload
+
+NOT_OF_A_REPLICATION = ("replications", "until", "intervals", "study")
+"""Keys that say which replications and plans there are, and nothing of what happens in one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,20 @@ class Preparation:
     def pools(self) -> list[Pool]:
         return list(self.scenario.pools().values())
 
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of all that a replication follows from, besides its number: version, scenario, calibrations, files it reads."""
+        alone = {name: value for name, value in self.document.data.items() if name not in NOT_OF_A_REPLICATION}
+        parts = [sim.__version__, json.dumps(alone, sort_keys=True, default=str)]
+        parts += [calibration.model_dump_json() for calibration in self.calibrations.values()]
+        parts += [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in named_files(alone)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def packed(self) -> bytes:
+        """Pickled, for workers."""
+        return pickle.dumps(self)
+
     def costs(self, replication: int) -> CostTable:
         """Costs as they may truly be: each family of each device off by a factor drawn from its calibration's error."""
         drawn = {}
@@ -58,6 +82,15 @@ class Preparation:
                 factors[family] = float(np.exp(calibration.spread(family) * error))
             drawn[gpu] = calibration.scaled(factors)
         return CostTable(self.node_types, drawn)
+
+
+def named_files(data: Any) -> Iterator[Path]:
+    """Files that a scenario names, such as traces; `Document` holds their paths whole."""
+    if isinstance(data, dict | list):
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from named_files(value)
+    elif isinstance(data, str) and os.path.isfile(path := os.path.expandvars(data)) and os.path.isabs(path):
+        yield Path(path)
 
 
 def prepare(document: Document) -> Preparation:

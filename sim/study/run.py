@@ -25,7 +25,8 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import TraceWorkload
 from sim.study.preparation import Preparation, prepare
 from sim.study.replication import QUANTILES, Replication
-from sim.study.runner import Runner, Task
+from sim.study.runner import Runner
+from sim.study.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class Run:
 
     @property
     def folder_name(self) -> str:
-        """``<scenario>-<short hash>``: the same for the same scenario, seed, calibrations and version."""
-        return f"{self.summary.scenario}-{_hash(self.preparation)[:8]}"
+        return run_name(self.preparation)
 
     def write(self, folder: Path) -> None:
         """Fill a folder from `sim.results.run_folder.written_folder`."""
@@ -68,7 +68,9 @@ def _enough(preparations: Mapping[str, Preparation], runner: Runner) -> Iterator
     Plans that repeat alike get as many as the one that needs most, so that they stay paired; all are then held until the last is known.
     """
     fixed = all(one.scenario.until is None for one in preparations.values())
-    replications = runner.replications([Task(one, number) for one in preparations.values() for number in range(one.scenario.replications)])
+    replications = runner.replications(
+        [Task(one, number, plan) for plan, one in preparations.items() for number in range(one.scenario.replications)]
+    )
     done: dict[str, list[Replication]] = {}
     for plan, one in preparations.items():
         done[plan] = list(islice(replications, one.scenario.replications))
@@ -83,7 +85,7 @@ def _enough(preparations: Mapping[str, Preparation], runner: Runner) -> Iterator
             yield from done.items()
             return
         for (plan, _), replication in zip(
-            more, runner.replications([Task(preparations[plan], number) for plan, number in more]), strict=True
+            more, runner.replications([Task(preparations[plan], number, plan) for plan, number in more]), strict=True
         ):
             done[plan].append(replication)
 
@@ -169,9 +171,10 @@ def _bases(preparation: Preparation) -> Iterable[Basis]:
         )
 
 
-def _hash(preparation: Preparation) -> str:
+def run_name(preparation: Preparation) -> str:
+    """``<scenario>-<short hash>``: the same for the same scenario, seed, calibrations and version."""
     parts = [sim.__version__, preparation.document.digest(), *(basis.sha256 for basis in _bases(preparation))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return f"{preparation.scenario.name}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:8]}"
 
 
 def _tables(done: list[Replication]) -> dict[str, pd.DataFrame]:

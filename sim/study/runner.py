@@ -1,43 +1,50 @@
-"""Who runs replications: here, or over worker processes that all plans of a study share.
+"""Who runs replications: this process, worker processes that all plans of a study share, or a cluster.
 
 A `Runner` is asked for replications of any plans and gives them back in the order asked for, so that what is made of them does not
-depend on where they ran or which was ready first. Ask it again for more of the same plans whenever an answer is not yet precise enough.
+depend on where they ran or which was ready first. Ask it again for more of the same plans whenever an answer is not yet precise enough:
+what its store holds is not run again.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from typing import NamedTuple, Self
+from typing import Self
 
-from sim.study.preparation import Preparation
-from sim.study.replication import Replication, replicate
+from sim.results.statistics import estimate
+from sim.study.cluster import Cluster
+from sim.study.dispatch import dispatch
+from sim.study.processes import Processes
+from sim.study.replication import Replication
+from sim.study.sites import Site
+from sim.study.store import Store
+from sim.study.tasks import Done, Task, run_task
 
 WORTH_PROCESSES_S = 4.0
 """Work left that makes starting worker processes (about a second each) pay."""
 
-Progress = Callable[[int, int], None]
-"""Called with replications done and asked for so far."""
+HEADLINE = "wait.p95"
 
-
-class Task(NamedTuple):
-    """One replication of a plan."""
-
-    preparation: Preparation
-    number: int
+Progress = Callable[[int, int, str], None]
+"""Called with replications done, asked for so far, and how precise the headline figure is by now."""
 
 
 @dataclass
 class Runner:
-    """`workers` processes; None takes as many as pay. Leave its ``with`` block, or `close` it, to end them."""
+    """`workers` processes (None: as many as pay), or the Dask `cluster` of that address.
+
+    Leave its ``with`` block, or `close` it, to end them. Replications are kept in the `store` as they end, and those in it not run again.
+    """
 
     workers: int | None = None
     progress: Progress | None = None
-    _pool: ProcessPoolExecutor | None = field(default=None, init=False, repr=False)
-    _done: int = field(default=0, init=False, repr=False)
-    _asked: int = field(default=0, init=False, repr=False)
+    cluster: str | None = None
+    store: Store | None = None
+    _site: Site | None = field(default=None, init=False, repr=False)
+    _task_s: float = field(default=0.0, init=False, repr=False)
+    _meter: "_Meter" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._meter = _Meter(self.progress)
 
     def __enter__(self) -> Self:
         return self
@@ -51,36 +58,77 @@ class Runner:
             self.workers = self._workers_for(left_s)
 
     def close(self) -> None:
-        """End the worker processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        """End the workers."""
+        if self._site is not None:
+            self._site.close()
+            self._site = None
 
     def replications(self, tasks: Sequence[Task]) -> Iterator[Replication]:
         """The replications asked for, in that order; InputError where one cannot be run."""
-        self._asked += len(tasks)
-        for replication in self._run(tasks):
-            self._done += 1
-            if self.progress is not None:
-                self.progress(self._done, self._asked)
+        self._meter.ask(len(tasks))
+        stored = [self.store is not None and task in self.store for task in tasks]
+        missing = [index for index, is_stored in enumerate(stored) if not is_stored]
+        running = self._run([tasks[index] for index in missing])
+        ready: dict[int, Replication] = {}
+        for index, task in enumerate(tasks):
+            if stored[index] and self.store is not None:
+                replication = self.store.read(task)
+                self._meter.done(task, replication)
+            else:
+                while index not in ready:
+                    at, done = next(running)
+                    ready[missing[at]] = done.replication
+                    if self.store is not None:
+                        self.store.keep(tasks[missing[at]], done)
+                    self._meter.done(tasks[missing[at]], done.replication)
+                replication = ready.pop(index)
             yield replication
 
-    def _run(self, tasks: Sequence[Task]) -> Iterator[Replication]:
-        """The first runs here where no process is up yet: it finds what is wrong with the input, and tells how long one takes."""
-        if self._pool is None and tasks:
-            began = time.perf_counter()
-            yield replicate(*tasks[0])
-            tasks = tasks[1:]
-            workers = self._workers_for((time.perf_counter() - began) * len(tasks))
-            if workers == 1 or not tasks:
-                yield from (replicate(*task) for task in tasks)
-                return
-            # Spawned, not forked: the dashboard has threads, and a forked child may inherit a lock that nobody will release.
-            self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-        if self._pool is not None:
-            yield from self._pool.map(replicate, *zip(*tasks, strict=True))
+    def _run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Done]]:
+        """The first runs here where no worker is up yet: it finds what is wrong with the input, and tells how long one takes."""
+        if not tasks:
+            return
+        here = 0
+        if self._site is None:
+            site = Cluster(self.cluster) if self.cluster is not None else None
+            first = run_task(tasks[0])
+            yield 0, first
+            here, self._task_s = 1, first.seconds
+            self._site = site or self._processes(len(tasks) - here)
+        if self._site is not None:
+            yield from ((index + here, done) for index, done in dispatch(tasks[here:], self._site, self._task_s))
+        else:
+            yield from ((index, run_task(task)) for index, task in enumerate(tasks[here:], start=here))
 
-    def _workers_for(self, left_s: float) -> int:
-        if self.workers is not None:
-            return self.workers
-        return os.cpu_count() or 1 if left_s > WORTH_PROCESSES_S else 1
+    def _processes(self, tasks: int) -> Processes | None:
+        """As many as were asked for, or as pay; None where the work is done sooner here."""
+        workers = self.workers
+        if workers is None:
+            workers = os.cpu_count() or 1 if self._task_s * tasks > WORTH_PROCESSES_S else 1
+        return Processes(workers) if workers > 1 and tasks else None
+
+
+class _Meter:
+    """Tells how far the work is, and how precise the headline figure of the plan that is least so."""
+
+    def __init__(self, tell: Progress | None) -> None:
+        self._tell = tell
+        self._done = self._asked = 0
+        self._values: dict[str, list[float]] = {}
+
+    def ask(self, tasks: int) -> None:
+        self._asked += tasks
+
+    def done(self, task: Task, replication: Replication) -> None:
+        self._done += 1
+        if self._tell is not None:
+            self._values.setdefault(task.preparation.key, []).append(replication.figures[HEADLINE])
+            self._tell(self._done, self._asked, self._precision())
+
+    def _precision(self) -> str:
+        widths = []
+        for values in self._values.values():
+            found = estimate(values)
+            if found.mean and found.high is not None:
+                widths.append((found.high - found.mean) / found.mean)
+        return f"p95 wait ± {max(widths):.0%}" if widths else ""
