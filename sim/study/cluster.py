@@ -38,7 +38,7 @@ class Cluster:
                 f"no Dask scheduler answers there within {ANSWERS_WITHIN_S:g} s; start one with 'dask scheduler', or run without --cluster",
                 where=self.where,
             ) from None
-        self._executor: Executor = self._client.get_executor(pure=False)
+        self.executor: Executor = self._client.get_executor(pure=False)
         self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self.gone: tuple[type[BaseException], ...] = (CancelledError, CommClosedError, OSError)
 
@@ -50,12 +50,6 @@ class Cluster:
         threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
-    def executor(self) -> Executor:
-        return self._executor
-
-    def renew(self) -> None:
-        """Nothing: the scheduler sees to its workers."""
-
     def close(self) -> None:
-        self._executor.shutdown(wait=False)
+        self.executor.shutdown(wait=False)
         self._client.close(timeout=ANSWERS_WITHIN_S)

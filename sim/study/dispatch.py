@@ -1,8 +1,8 @@
 """Tasks to workers and answers back, whatever dies on the way.
 
-Short tasks travel several at a time, so that each trip is worth `WORTH_A_TRIP_S`. A worker that dies takes unfinished tasks with it, and
-which of them killed it cannot be told: all are sent again, up to `TRIES` times. What has had its tries waits until everything else is
-through and then runs with nothing beside it, one by one; a task that even so ends its worker is named.
+Short tasks travel several at a time, so that each trip is worth `WORTH_A_TRIP_S`. A worker that dies takes a trip with it: it is made
+again, up to `TRIES` times. What has had its tries waits until everything else is through and then runs with nothing beside it, one task at
+a time; a task that even so ends its worker is named.
 """
 
 import math
@@ -61,18 +61,14 @@ def dispatch(tasks: Sequence[Task], site: Site, task_s: float) -> Iterator[tuple
     """
     queue = _Queue(len(tasks))
     flying: dict[Future[list[Done]], _Trip] = {}
-    vain: list[_Trip] = []
     try:
         while queue.unfinished:
-            while not vain and len(flying) < 2 * site.slots:
+            while len(flying) < 2 * site.slots:
                 size = min(math.ceil(WORTH_A_TRIP_S / max(task_s, 1e-6)), math.ceil(queue.unfinished / (2 * site.slots)))
                 trip = queue.next_trip(size, others_fly=bool(flying))
                 if trip is None:
                     break
-                try:
-                    flying[site.executor().submit(run_chunk, pack([tasks[index] for index in trip.indices]))] = trip
-                except site.lost:
-                    vain.append(trip)
+                flying[site.executor.submit(run_chunk, pack([tasks[index] for index in trip.indices]))] = trip
             for future in wait(flying, LOOK_AGAIN_S, FIRST_COMPLETED).done:
                 trip = flying.pop(future)
                 try:
@@ -80,17 +76,12 @@ def dispatch(tasks: Sequence[Task], site: Site, task_s: float) -> Iterator[tuple
                 except site.lost:
                     if trip.tries == TRIES:
                         raise _poison(tasks[trip.indices[0]], site) from None
-                    vain.append(trip)
+                    queue.repeat(trip)
                     continue
                 queue.unfinished -= len(results)
                 for index, done in zip(trip.indices, results, strict=True):
                     task_s = 0.7 * task_s + 0.3 * done.seconds
                     yield index, done
-            if vain and not flying:
-                site.renew()
-                for trip in vain:
-                    queue.repeat(trip)
-                vain.clear()
     except site.gone:
         raise InputError.of("no longer answers; start it again, or go on without --cluster", where=site.where) from None
     finally:

@@ -10,18 +10,11 @@ class Site(Protocol):
     where: str
     lost: tuple[type[BaseException], ...]
     gone: tuple[type[BaseException], ...]
+    executor: Executor
 
     @property
     def slots(self) -> int:
         """Tasks that run side by side, at least 1."""
-        ...
-
-    def executor(self) -> Executor:
-        """The executor, started where it is not up."""
-        ...
-
-    def renew(self) -> None:
-        """After workers died, so that the next `executor` works again."""
         ...
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """The store of a study under way: every replication that ended, so that a study killed at any moment goes on from there.
 
-A hidden folder beside the run folder to be, holding one SQLite file (write-ahead log): a row a replication under the hash of all that it
-follows from, with its tables as Parquet, committed as one. A half-written row is not there, and what was committed survives the death of
-every process. The file is locked while a study is at work, and removed once the run folder stands.
+A hidden folder beside the run folder to be, holding one SQLite file (write-ahead log): a row a replication under the hash of all that
+it follows from, with its tables, committed as one. A half-written row is not there, and what was committed survives the death of every
+process. The file is locked while a study is at work, and removed once the run folder stands.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ WORTH_KEEPING_S = 5.0
 TABLES = """
 CREATE TABLE study (name TEXT, version TEXT);
 CREATE TABLE replications (task TEXT PRIMARY KEY, plan TEXT, number INTEGER, seconds REAL, said TEXT);
-CREATE TABLE tables (task TEXT, name TEXT, parquet BLOB, PRIMARY KEY (task, name));
+CREATE TABLE tables (task TEXT, name TEXT, arrow BLOB, PRIMARY KEY (task, name));
 """
 
 
@@ -101,7 +101,7 @@ class Store:
         key = task_key(task)
         with self._told():
             ((said,),) = self._asked("SELECT said FROM replications WHERE task = ?", key)
-            tables = dict(self._asked("SELECT name, parquet FROM tables WHERE task = ?", key))
+            tables = dict(self._asked("SELECT name, arrow FROM tables WHERE task = ?", key))
         return decode(said, tables)
 
     @property
@@ -149,8 +149,8 @@ class Store:
         try:
             row = (key, task.plan, task.number, done.seconds, said)
             self._ledger.execute("INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?, ?)", row)
-            for name, parquet in tables.items():
-                self._ledger.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", (key, name, parquet))
+            for name, arrow in tables.items():
+                self._ledger.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", (key, name, arrow))
             self._ledger.execute("COMMIT")
         except BaseException:
             if self._ledger.in_transaction:

@@ -1,6 +1,9 @@
-"""A replication as it lies in the store: JSON for what is small, Parquet for its tables; no pickles, so that reading runs no code."""
+"""A replication as it lies in the store: JSON for what is small, Arrow files for its tables; no pickles, so that reading runs no code.
 
-import io
+Arrow rather than Parquet: a Parquet file of an empty table forgets the categories of its columns, and a study that was stopped must end
+with the same bytes as one that was not. Run folders hold Parquet.
+"""
+
 import json
 from collections.abc import Mapping
 from dataclasses import fields
@@ -8,49 +11,52 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import ipc
 
 from sim.study.replication import Replication
 
-ARRAY = "float64"
-"""Marks an array in JSON, as ``{"float64": [...]}``."""
+ARRAY, TABLE = "@float64", "@table"
+"""Mark in JSON an array, as ``{"@float64": [...]}``, and the name of a table."""
 
 
 def encode(replication: Replication) -> tuple[str, dict[str, bytes]]:
-    """The JSON text of everything but tables, and each table as the bytes of a Parquet file."""
-    said: dict[str, Any] = {}
+    """The JSON text of everything but tables, and each table as the bytes of an Arrow file."""
     tables: dict[str, bytes] = {}
-    for field in fields(replication):
-        value = getattr(replication, field.name)
+
+    def plain(value: Any, name: str) -> Any:
         if isinstance(value, pd.DataFrame):
-            tables[field.name] = _parquet(value)
-        else:
-            said[field.name] = _plain(value)
-    return json.dumps(said), tables
+            tables[name] = _arrow(value)
+            return {TABLE: name}
+        if isinstance(value, np.ndarray):
+            assert value.dtype == np.float64
+            return {ARRAY: value.tolist()}
+        if isinstance(value, Mapping):
+            return {key: plain(one, f"{name}.{key}") for key, one in value.items()}
+        return value
+
+    return json.dumps({field.name: plain(getattr(replication, field.name), field.name) for field in fields(replication)}), tables
 
 
 def decode(said: str, tables: Mapping[str, bytes]) -> Replication:
     """What `encode` was given, to the bit."""
-    values = {name: _rich(value) for name, value in json.loads(said).items()}
-    values |= {name: pd.read_parquet(io.BytesIO(parquet)) for name, parquet in tables.items()}
-    return Replication(**values)
+
+    def rich(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(value)
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {TABLE}:
+            return ipc.open_stream(tables[value[TABLE]]).read_next_batch().to_pandas()
+        return np.array(value[ARRAY], np.float64) if set(value) == {ARRAY} else {key: rich(one) for key, one in value.items()}
+
+    return Replication(**{name: rich(value) for name, value in json.loads(said).items()})
 
 
-def _parquet(table: pd.DataFrame) -> bytes:
-    file = io.BytesIO()
-    table.to_parquet(file, index=False)
-    return file.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        assert value.dtype == np.float64
-        return {ARRAY: value.tolist()}
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    return value
-
-
-def _rich(value: Any) -> Any:
-    if isinstance(value, dict):
-        return np.array(value[ARRAY], np.float64) if set(value) == {ARRAY} else {key: _rich(one) for key, one in value.items()}
-    return tuple(value) if isinstance(value, list) else value
+def _arrow(table: pd.DataFrame) -> bytes:
+    """As one batch, also where it has no row: categories travel with batches."""
+    batch = pa.RecordBatch.from_pandas(table, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with ipc.new_stream(sink, batch.schema, options=ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_batch(batch)
+    return bytes(sink.getvalue())

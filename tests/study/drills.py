@@ -22,10 +22,14 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def command(arguments: list[str]) -> list[str]:
+    """``leadtime run small.yaml`` that keeps every replication."""
+    return [sys.executable, "-c", RUN, "run", "small.yaml", "--set", "horizon=4 d", *arguments]
+
+
 def start(arguments: list[str], cwd: Path) -> "subprocess.Popen[str]":
-    """``leadtime run small.yaml`` that keeps every replication, in a process group of its own."""
-    command = [sys.executable, "-c", RUN, "run", "small.yaml", "--set", "horizon=4 d", *arguments]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    """That command in a process group of its own."""
+    return subprocess.Popen(command(arguments), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:

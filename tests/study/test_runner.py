@@ -100,7 +100,7 @@ def test_short_tasks_travel_together(document: Document) -> None:
     tasks = [Task(one, 1), Task(other, 1), Task(one, 2)]
     site = Processes(1)
     try:
-        far = site.executor().submit(run_chunk, pack(tasks))
+        far = site.submit(run_chunk, pack(tasks))
         wait([far])
         assert [done.replication.figures for done in far.result()] == [run_task(task).replication.figures for task in tasks]
     finally:
