@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
-from sim.cli.progress import progress
+from sim.cli.running import resumable_study, running
 
 NO_PLAN = 1
 
@@ -26,7 +26,8 @@ def _optimise(options: argparse.Namespace) -> int:
     from sim.report.terminal import console, print_optimisation, print_where
     from sim.results.run_folder import REPORT, refuse_folder
     from sim.study.optimise import optimise, prepare_optimisation
-    from sim.study.runner import Runner
+    from sim.study.preparation import prepare
+    from sim.study.run import run_name
 
     document, over = open_varied(options.scenario, options)
     if over:  # what the flags say is what is varied, whatever the scenario varies
@@ -37,9 +38,10 @@ def _optimise(options: argparse.Namespace) -> int:
     problem = prepare_optimisation(document)
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step, Runner(options.workers, step) as runner:
-        result = optimise(problem, runner)
-    folder = save(result, options.out)
+    with resumable_study(run_name(prepare(problem.document)), options) as store:
+        with running(options, store) as runner:
+            result = optimise(problem, runner)
+        folder = save(result, options.out)
     found = result.optimisation
     if options.json:
         print(json.dumps(found.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))

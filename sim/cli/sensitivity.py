@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
-from sim.cli.progress import progress
+from sim.cli.running import resumable_study, running
 
 if TYPE_CHECKING:
     from sim.scenario.document import Document
@@ -40,13 +40,12 @@ def _sensitivity(options: argparse.Namespace) -> int:
     from sim.report.saving import save_sensitivity
     from sim.report.terminal import console, print_sensitivity, print_where
     from sim.results.run_folder import REPORT, refuse_folder
-    from sim.study.runner import Runner
     from sim.study.sensitivity import prepare_sensitivity
 
     plan = prepare_sensitivity(_document(options))
     if options.out is not None:
         refuse_folder(options.out, replace=False)
-    with progress("replications") as step, Runner(options.workers, step) as runner:
+    with resumable_study(plan.folder_name, options) as store, running(options, store) as runner:
         folder, result = save_sensitivity(plan, options.out, runner)
     if options.json:
         print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))

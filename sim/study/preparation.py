@@ -59,7 +59,7 @@ class Preparation:
     def key(self) -> str:
         """SHA-256 of all that a replication follows from, besides its number: version, scenario, calibrations, files it reads."""
         alone = {name: value for name, value in self.document.data.items() if name not in NOT_OF_A_REPLICATION}
-        parts = [sim.__version__, json.dumps(alone, sort_keys=True, default=str)]
+        parts = [sim.__version__, json.dumps(alone, sort_keys=True, default=str), repr(self.errors and sorted(self.errors.items()))]
         parts += [calibration.model_dump_json() for calibration in self.calibrations.values()]
         parts += [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in named_files(alone)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -114,7 +114,7 @@ class _Meter:
     def __init__(self, tell: Progress | None) -> None:
         self._tell = tell
         self._done = self._asked = 0
-        self._values: dict[str, list[float]] = {}
+        self._values: dict[str, list[float | None]] = {}
 
     def ask(self, tasks: int) -> None:
         self._asked += tasks
@@ -122,7 +122,7 @@ class _Meter:
     def done(self, task: Task, replication: Replication) -> None:
         self._done += 1
         if self._tell is not None:
-            self._values.setdefault(task.preparation.key, []).append(replication.figures[HEADLINE])
+            self._values.setdefault(task.preparation.key, []).append(replication.figures.get(HEADLINE))
             self._tell(self._done, self._asked, self._precision())
 
     def _precision(self) -> str:

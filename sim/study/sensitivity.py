@@ -31,7 +31,8 @@ from sim.scenario.study import Sensitivity as Asked
 from sim.study.inputs import Input, default_inputs, error_inputs, given_inputs
 from sim.study.preparation import Preparation, prepare
 from sim.study.run import finished_runs
-from sim.study.runner import Runner, Task
+from sim.study.runner import Runner
+from sim.study.tasks import Task
 
 LEVELS = 4
 
