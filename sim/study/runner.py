@@ -54,8 +54,8 @@ class Runner:
 
     def expect(self, left_s: float) -> None:
         """Tell of about this much work to come over many calls, each too small to be worth processes by itself."""
-        if self.workers is None and self._workers_for(left_s) > 1:
-            self.workers = self._workers_for(left_s)
+        if self.workers is None and left_s > WORTH_PROCESSES_S:
+            self.workers = os.cpu_count() or 1
 
     def close(self) -> None:
         """End the workers."""
@@ -102,10 +102,8 @@ class Runner:
 
     def _processes(self, tasks: int) -> Processes | None:
         """As many as were asked for, or as pay; None where the work is done sooner here."""
-        workers = self.workers
-        if workers is None:
-            workers = os.cpu_count() or 1 if self._task_s * tasks > WORTH_PROCESSES_S else 1
-        return Processes(workers) if workers > 1 and tasks else None
+        self.expect(self._task_s * tasks)
+        return Processes(self.workers) if self.workers is not None and self.workers > 1 and tasks else None
 
 
 class _Meter:
