@@ -62,7 +62,7 @@ def test_what_is_stored_is_not_run_again(document: Document, tmp_path: Path, mon
         monkeypatch.setattr("sim.study.runner.run_task", lambda task: ran.append(task.number) or run_task(task))
         second = list(Runner(1, store=store).replications(tasks))
     assert ran == [3]
-    assert [one.figures for one in second[:3]] == [one.figures for one in first]
+    assert [repr(one.figures) for one in second[:3]] == [repr(one.figures) for one in first]
     assert not store.folder.exists()
 
 
