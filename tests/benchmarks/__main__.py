@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-TOPICS = ("engine", "policies", "merging", "commands")
+TOPICS = ("engine", "policies", "merging", "commands", "studies")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
