@@ -22,9 +22,10 @@ bench: .venv/test
 	$(BIN)/python -m tests.benchmarks
 
 # What the benchmarks measure us against, in an environment of its own: nothing of ours needs it.
-bench-peers:
+bench-peers: .venv/test
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/pip install --quiet --disable-pip-version-check mergekit
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check ciw accasim simpy torch==2.13.0 mergekit
+	$(BIN)/python -m tests.benchmarks peers merging
 
 dashboard: .venv/test
 	$(BIN)/leadtime dashboard

@@ -18,7 +18,7 @@ START_PATIENCE_S = 180.0
 PATIENCE_S = 20.0
 """Beyond twice its time limit, before a silent process is given up."""
 COMPILE_PATIENCE_S = 120.0
-"""More on a GPU, where a call may compile first."""
+"""More, for a call that compiles first."""
 IDLE_PATIENCE_S = 1.0
 """For an idle process to leave by itself."""
 WORDS = "stderr.txt"
@@ -33,7 +33,6 @@ class MeasuringProcess:
 
     def __init__(self, device: str, folder: Path, number: int) -> None:
         """Start it and wait until it can measure; `number` seeds its random inputs."""
-        self._device = device
         self._words = folder / WORDS
         command = [sys.executable, "-m", "profiler.measuring", device, str(folder), str(number)]
         with self._words.open("wb") as words:
@@ -69,7 +68,7 @@ class MeasuringProcess:
             self._process.stdin.flush()
         except OSError:
             raise DiedError(self._end()) from None
-        patience_s = 2 * request.limit_s + PATIENCE_S + (COMPILE_PATIENCE_S if self._device == "cuda" else 0.0)
+        patience_s = 2 * request.limit_s + PATIENCE_S + COMPILE_PATIENCE_S
         return Sample.model_validate_json(self._answer(patience_s, "{"))
 
     def _listen(self) -> None:

@@ -4,14 +4,17 @@ import argparse
 from importlib import import_module
 
 TOPICS = ("engine", "policies", "merging", "commands", "studies")
+WITH_PEERS = ("peers",)
+"""Only where named: what they compare with is installed by ``make bench-peers``."""
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description="speed as ratios, each pair measured in turns in one run"
     )
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"one of {', '.join(TOPICS)}; all where none is named")
+    known = (*TOPICS, *WITH_PEERS)
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"one of {', '.join(known)}; all but the last where none is named")
     topics = parser.parse_args().topics or TOPICS
-    if unknown := [topic for topic in topics if topic not in TOPICS]:
-        parser.error(f"found topic {unknown[0]!r}; one of {', '.join(TOPICS)} would do")
+    if unknown := [topic for topic in topics if topic not in known]:
+        parser.error(f"found topic {unknown[0]!r}; one of {', '.join(known)} would do")
     for topic in topics:
         import_module(f"tests.benchmarks.{topic}").run()
