@@ -53,7 +53,9 @@ def profile(
     items = [Item(probe=name, shape=shape) for name, listed in shapes.items() for shape in listed]
     partial = PartialProfile.open(target, plan_of(facts, software, depth, items), say)
     before = Moment.now()
-    rounds = Rounds(items, [name for name, probe in probes.items() if probe.anchor], chosen.type, depth, partial, progress)
+    anchors = [name for name, probe in probes.items() if probe.anchor]
+    beside = [name for name, probe in probes.items() if not probe.shapes(chosen, quick=True)]  # a quick profile does without
+    rounds = Rounds(items, anchors, beside, chosen.type, depth, partial, progress)
     try:
         rounds.run(began + depth.budget_s - depth.reserve_s - partial.spent_s)
         state = state_notes(chosen, before, Moment.now())

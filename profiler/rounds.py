@@ -26,12 +26,21 @@ class Rounds:
     """One profile's measuring: `run` it until `ends_at` (of `time.monotonic`)."""
 
     def __init__(
-        self, items: Sequence[Item], anchors: Iterable[str], device: str, depth: Depth, partial: PartialProfile, progress: Progress | None
+        self,
+        items: Sequence[Item],
+        anchors: Iterable[str],
+        beside: Iterable[str],
+        device: str,
+        depth: Depth,
+        partial: PartialProfile,
+        progress: Progress | None,
     ) -> None:
-        """`items` in all; `anchors` are the probes that are never fitted; `partial` keeps samples, of which `progress` hears the number and
-        how many there will be."""
+        """`items` in all; `anchors` are the probes that are never fitted, `beside` those that a quick profile does without.
+
+        `partial` keeps samples, of which `progress` hears the number and how many there will be.
+        """
         self._items = {item.key: item for item in items}
-        self._anchors = tuple(anchors)
+        self._anchors, self._beside = tuple(anchors), tuple(beside)
         self._device = device
         self._depth = depth
         self._partial = partial
@@ -57,7 +66,7 @@ class Rounds:
 
     def _first(self, share_s: float) -> None:
         """The first process finds out what shapes cost; what an earlier one found is taken as seen."""
-        choice = FirstRound(list(self._items.values()), self._anchors, share_s)
+        choice = FirstRound(list(self._items.values()), self._anchors, share_s, self._beside)
         for sample in self._of(0):
             choice.saw(sample)
         ends_at = time.monotonic() + share_s

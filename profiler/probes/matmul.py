@@ -109,5 +109,5 @@ PROBES = (
     Matmul("bf16", torch.bfloat16, torch.mm),
     Matmul("fp16", torch.float16, torch.mm, quick=False),
     Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=False),
-    Matmul("int8", torch.int8, torch._int_mm, torch.int32),
+    Matmul("int8", torch.int8, torch._int_mm, torch.int32, quick=False),
 )

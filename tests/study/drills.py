@@ -5,11 +5,12 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,31 +88,48 @@ def uninterrupted(scenario: Path, count: str) -> Path:
     return scenario.parent / "whole"
 
 
+def count_kept(cwd: Path, out: str) -> int:
+    """Replications that the study of that folder keeps by now."""
+    ledger = cwd / f".{out}.study" / "ledger.sqlite"
+    try:
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=1.0)) as store:
+            return int(store.execute("SELECT COUNT(*) FROM replications").fetchone()[0])
+    except sqlite3.Error:  # not there yet, or there no more
+        return 0
+
+
 @dataclass
 class Drill:
-    """Kills one process of a study at a random moment after it began to keep replications, and starts it again where it must be."""
+    """Kills one process of a study once it keeps a random number of replications, and starts it again where it must be.
+
+    `hits` counts kills that took a living process of a study that still had replications to run: only they show anything.
+    """
 
     scenario: Path
-    count: str
+    count: int
     chance: random.Random
+    hits: int = 0
     resumed: int = 0
 
     def run(self, victim: str, out: str) -> dict[str, str]:
         """Digests of the folder that the study ends with."""
         folder = self.scenario.parent
-        arguments = ["--replications", self.count, "--out", out]
+        arguments = ["--replications", str(self.count), "--out", out]
         if victim == "scheduler":
             with cluster(folder) as (address, scheduler):
                 process = start([*arguments, "--cluster", address], folder)
-                self._kill(process, scheduler.pid, out)
+                hit = self._kill(process, scheduler.pid, out)
                 code, said = finish(process)
         else:
             process = start([*arguments, "--workers", "2"], folder)
-            self._kill(process, None if victim == "worker" else process.pid, out)
+            hit = self._kill(process, None if victim == "worker" else process.pid, out)
             code, said = finish(process)
         assert "Traceback" not in said, said
         if victim == "worker":
             assert code == 0, said
+        elif hit and not (folder / out).exists():
+            assert code != 0, "the study outlived what it ran on"
+        self.hits += hit
         if code != 0 and (folder / out).exists():  # killed between the last rename and the end: it stands, and is whole
             return digests(folder / out)
         if code != 0:
@@ -121,12 +139,15 @@ class Drill:
         assert not list(folder.glob(f".{out}.*")), "something was left beside the run folder"
         return digests(folder / out)
 
-    def _kill(self, process: "subprocess.Popen[str]", pid: int | None, out: str) -> None:
-        """Kill `pid`, or any worker of the process, within the seconds that such a study takes."""
-        wait_until_kept(process, self.scenario.parent, out)
-        time.sleep(self.chance.uniform(0.0, 4.0))
+    def _kill(self, process: "subprocess.Popen[str]", pid: int | None, out: str) -> bool:
+        """Kill `pid`, or any worker of the process; whether it lived, and the study had not kept its last replications yet."""
+        enough, folder = self.chance.randint(1, self.count - 6), self.scenario.parent
+        while (have := count_kept(folder, out)) < enough and process.poll() is None:
+            time.sleep(0.002)
         if pid is None:
             workers = children(process.pid)
             pid = self.chance.choice(workers) if workers else None
-        if pid is not None and process.poll() is None:
-            os.kill(pid, signal.SIGKILL)
+        if pid is None or process.poll() is not None:
+            return False
+        os.kill(pid, signal.SIGKILL)
+        return have <= self.count - 4
