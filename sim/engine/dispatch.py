@@ -20,11 +20,11 @@ class Dispatch:
 
     def send(self, job: int) -> None:
         """A job arrives."""
-        pool: Pool | None = self.routing.choose(job)
-        if self.admission is not None and pool is not None:
-            pool = self.admission.admit(job, pool)
-        if pool is not None:
+        pool = self.routing.choose(job)
+        if self.admission is None:
             self.enter(job, pool)
+        elif (admitted := self.admission.admit(job, pool)) is not None:
+            self.enter(job, admitted)
 
     def enter(self, job: int, pool: Pool) -> None:
         """A job that was taken goes to a pool."""

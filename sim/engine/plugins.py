@@ -35,9 +35,10 @@ def policy(kind: str, name: str, own: Mapping[str, Callable[..., Any]]) -> Calla
 
 @contextmanager
 def plugins_named(used: Mapping[str, str]) -> Iterator[None]:
-    """What is raised in the block while the code of a plugin `used` (kind to name) runs becomes a PluginError that names it.
+    """What is raised in the block while a plugin is `used` (kind to name) becomes a PluginError that names it.
 
-    InputErrors and the rest pass.
+    The plugin in whose code it was raised; where it was raised in ours (a plugin that lacks a method, or returns what it must not), the
+    first that is used. InputErrors pass, and everything where no plugin is used.
     """
     try:
         yield
@@ -45,14 +46,14 @@ def plugins_named(used: Mapping[str, str]) -> Iterator[None]:
         raise
     except Exception as error:
         packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)}
-        named = [plugins(kind).get(name) for kind, name in used.items()]
-        points = [point for point in named if point is not None and point.module.partition(".")[0] in packages]
+        points = [point for kind, name in used.items() if (point := plugins(kind).get(name)) is not None]
         if not points:
             raise
-        raise _failed(points[0], error) from error
+        guilty = [point for point in points if point.module.partition(".")[0] in packages]
+        raise _failed(guilty[0], error) if guilty else _failed(points[0], error, "is no such policy, or met a fault of ours:") from error
 
 
-def _failed(point: EntryPoint, error: Exception) -> PluginError:
+def _failed(point: EntryPoint, error: Exception, did: str = "raised") -> PluginError:
     whose = f" of {point.dist.name}" if point.dist is not None else ""
-    message = f"the plugin {point.name!r}{whose} ({point.value}) raised {type(error).__name__}: {error}; the run failed, nothing was kept"
+    message = f"the plugin {point.name!r}{whose} ({point.value}) {did} {type(error).__name__}: {error}; the run failed, nothing was kept"
     return PluginError([Problem(message, key=point.group)], "".join(traceback.format_exception(error)))

@@ -29,8 +29,11 @@ class InputError(Exception):
     details: str = ""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__(problems)
         self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
     @classmethod
     def of(cls, message: str, *, where: str = "", key: str = "") -> Self:

@@ -46,7 +46,9 @@ def resumable(target: Path, name: str) -> Iterator["Store"]:
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"stopped; {store.kept} ({store.folder})" if len(store) else str(stop)) from None
     except InputError as error:
-        raise InputError([*error.problems, *([Problem(store.kept, str(store.folder))] if len(store) else [])]) from None
+        if len(store):
+            error.problems.append(Problem(store.kept, str(store.folder)))
+        raise  # as it is: a plugin's error brings its traceback along
     else:
         store.discard()
     finally:

@@ -31,6 +31,26 @@ def broken(queueing):
     return Ranked(rank)
 
 
+class Aimless:
+    """A routing that forgets to choose."""
+
+    def choose(self, job):
+        return None
+
+
+def aimless(*_):
+    return Aimless()
+
+
+def headless(queueing):
+    """An ordering without a head."""
+
+    class Headless(Ranked):
+        head = None
+
+    return Headless(lambda job: 0.0)
+
+
 def stingy(yielding):
     class Never:
         def asks(self, job):
@@ -46,6 +66,10 @@ ENTRY_POINTS = """\
 longest-first = leadtime_example:longest_first
 broken = leadtime_example:broken
 absent = leadtime_example:not_there
+headless = leadtime_example:headless
+
+[leadtime.routings]
+aimless = leadtime_example:aimless
 
 [leadtime.preemptions]
 stingy = leadtime_example:stingy
@@ -97,6 +121,16 @@ def test_a_plugin_that_raises_is_named(small: Path, example: Path, order: str, w
     with pytest.raises(PluginError, match=f"the plugin '{order}' of leadtime-example .* raised {what}") as caught:
         crowded(small, order)
     assert "leadtime_example" in caught.value.details
+
+
+def test_a_plugin_that_is_no_such_policy_is_named_too(small: Path, example: Path) -> None:  # noqa: ARG001
+    """What it lacks or returns wrongly fails in the engine's own code: still no bare traceback."""
+    with pytest.raises(PluginError, match=r"the plugin 'headless' of leadtime-example .* is no such policy, .* TypeError"):
+        crowded(small, "headless")
+    routed = open_document(str(small)).override("policy", {"routing": {"policy": "aimless"}}).override("horizon", "3 d")
+    with pytest.raises(PluginError, match=r"the plugin 'aimless' of leadtime-example .* AttributeError") as caught:
+        replicate(prepare(routed), 0)
+    assert "Traceback" in caught.value.details
 
 
 def test_the_command_says_so_in_lines_and_keeps_the_traceback(small: Path, example: Path, tmp_path: Path) -> None:
