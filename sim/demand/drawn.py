@@ -7,6 +7,7 @@ from sim.cost.data import data_bytes
 from sim.cost.durations import CostTable, misfit
 from sim.demand.arrivals import draw_arrivals
 from sim.demand.sampling import draw, draw_mix
+from sim.demand.scaling import scaling_curves
 from sim.demand.streams import stream
 from sim.demand.table import Floats, Ints, JobTable
 from sim.scenario.errors import InputError
@@ -55,6 +56,7 @@ def draw_workload(name: str, work: Drawn, seed: int, replication: int, horizon_s
         tokens=tokens,
         workload=name,
         tenants=(work.tenant or name,),
+        scaling=scaling_curves(work, costs) if isinstance(work, TrainingWorkload) else None,
     )
 
 

@@ -3,7 +3,7 @@
 Whatever a job came from, the engine sees one row of plain numbers; rows are ordered by arrival.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+Scaling = Mapping[int, Mapping[int, tuple[float, ...]]]
+"""How a workload's elastic jobs scale: by the GPUs that a job asks for, sizes in order, and of each the run time on it over that on the
+GPUs asked for, by node type; infinity where it does not fit. Rigid jobs have none."""
+NONE: Scaling = {}
 
 
 def cells(column: NDArray[Any]) -> "memoryview[Any]":
@@ -29,6 +33,7 @@ class JobTable:
     progress (infinity where it saves nothing), and `restart_s` before it goes on; `save_s` is what writing a checkpoint takes.
     `data_bytes` have to be where the job runs; it should be done at `deadline_s` (infinity where it has none).
     `tokens` are what it trains on or scores (0 for other work).
+    `scaling` is by workload, and empty where none is elastic.
     """
 
     arrival_s: Floats
@@ -47,9 +52,15 @@ class JobTable:
     tokens: Floats
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
+    scaling: tuple[Scaling, ...] = ()
 
     def __len__(self) -> int:
         return len(self.arrival_s)
+
+    @property
+    def elastic(self) -> bool:
+        """Whether any workload's jobs run on other numbers of GPUs than they ask for."""
+        return any(self.scaling)
 
     @classmethod
     def build(
@@ -70,6 +81,7 @@ class JobTable:
         workload: str = "jobs",
         tenants: tuple[str, ...] = (),
         tenant: Ints | None = None,
+        scaling: Scaling | None = None,
     ) -> Self:
         """One workload's rows, sorted by arrival; a one-dimensional duration serves a single node type."""
         count = len(arrival_s)
@@ -92,6 +104,7 @@ class JobTable:
             logged_wait_s=(nothing if logged_wait_s is None else np.asarray(logged_wait_s, np.float64)[order]),
             workloads=(workload,),
             tenants=tenants or (workload,),
+            scaling=(scaling,) if scaling else (),
         )
 
 
@@ -104,10 +117,11 @@ def concatenate(tables: Sequence[JobTable]) -> JobTable:
     columns = {
         field.name: np.concatenate([getattr(table, field.name) for table in tables], axis=-1)[..., order]
         for field in fields(JobTable)
-        if field.name not in ("workloads", "tenants", "workload", "tenant")
+        if field.name not in ("workloads", "tenants", "workload", "tenant", "scaling")
     }
     place = {name: index for index, name in enumerate(tenants)}
     tenant = [np.array([place[name] for name in table.tenants], np.int32)[table.tenant] for table in tables]
+    scaling = tuple(table.scaling[0] if table.scaling else NONE for table in tables)
     workload = [np.full(len(table), index, np.int32) for index, table in enumerate(tables)]
     return JobTable(
         **columns,
@@ -115,4 +129,5 @@ def concatenate(tables: Sequence[JobTable]) -> JobTable:
         tenant=np.concatenate(tenant)[order],
         workloads=tuple(table.workloads[0] for table in tables),
         tenants=tenants,
+        scaling=scaling if any(scaling) else (),
     )

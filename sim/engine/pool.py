@@ -157,7 +157,7 @@ class Pool:
         if self._leases is not None:
             start = self._leases.start_of(place, gpus, now)
             if start > now:
-                self._records.provisioned.append(Provisioned(job, self.index, now, start))
+                self._records.provisioned.append(Provisioned(job, self.index, now, start, gpus))
         end = start + self._duration[job]
         self._start[job] = start
         self._end[job] = end

@@ -7,11 +7,14 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.demand.table import Floats
+from sim.demand.table import Floats, Ints
+
+RESIZE = "resize"
+"""Cause of the end of a run whose job goes on at once, on fewer or more GPUs."""
 
 
 class Attempt(NamedTuple):
-    """A run that was cut short. `restart_s` of its seconds went into starting again, and the work of the last `lost_s` was not saved."""
+    """A run on `gpus`, cut short. `restart_s` of its seconds went into starting again, and the work of the last `lost_s` was not saved."""
 
     job: int
     pool: int
@@ -20,6 +23,7 @@ class Attempt(NamedTuple):
     restart_s: float
     lost_s: float
     cause: str
+    gpus: int
 
 
 class Transfer(NamedTuple):
@@ -34,12 +38,13 @@ class Transfer(NamedTuple):
 
 
 class Provisioned(NamedTuple):
-    """GPUs that a job was given at `asked_s`, on nodes that came with the provider's answer at `ready_s`."""
+    """`gpus` that a job was given at `asked_s`, on nodes that came with the provider's answer at `ready_s`."""
 
     job: int
     pool: int
     asked_s: float
     ready_s: float
+    gpus: int
 
 
 class Migrated(NamedTuple):
@@ -53,7 +58,9 @@ class Migrated(NamedTuple):
 
 @dataclass
 class Records:
-    """`start_s` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table; `attempts` before the last.
+    """`start_s` and `gpus` (of the last run), `end_s` and `pool` (an index into the run's pools) by row of the job table.
+
+    `attempts` are the runs before the last.
 
     A rejected job has no pool (−1), start or end (NaN). `promised_s` is the start that each job was promised, where any was.
     `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken,
@@ -63,6 +70,7 @@ class Records:
     start_s: Floats
     end_s: Floats
     pool: NDArray[np.int16]
+    gpus: Ints
     attempts: list[Attempt] = field(default_factory=list)
     capacity: list[tuple[int, float, int]] = field(default_factory=list)
     down: list[tuple[int, float, int]] = field(default_factory=list)
@@ -74,8 +82,10 @@ class Records:
     promised_s: Floats | None = None
 
     @classmethod
-    def empty(cls, jobs: int) -> Self:
-        return cls(np.full(jobs, np.nan), np.full(jobs, np.nan), np.full(jobs, -1, np.int16))
+    def empty(cls, gpus: Ints) -> Self:
+        """Nothing has happened yet; `gpus` are those that jobs ask for, and a run keeps them up to date."""
+        jobs = len(gpus)
+        return cls(np.full(jobs, np.nan), np.full(jobs, np.nan), np.full(jobs, -1, np.int16), gpus)
 
     def note_capacity(self, pool: int, time_s: float, gpus: int) -> None:
         self.capacity.append((pool, time_s, gpus))

@@ -10,6 +10,7 @@ from sim.demand.table import JobTable, cells
 from sim.engine.admission import Admission
 from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.dispatch import Dispatch
+from sim.engine.elastic_pool import ElasticPool
 from sim.engine.links import Links
 from sim.engine.migration import Migration
 from sim.engine.pool import Pool, PoolPlan
@@ -79,13 +80,14 @@ def simulate(
     `queue` says how every pool orders its queue; `links` are those over which data with a home move. Every job must fit some pool
     (`sim.engine.supply.refuse_unplaceable`).
     """
-    clock, records = Clock(), Records.empty(len(jobs))
-    interrupted = [bool(plan.changes) or queue.preemption is not None for plan in plans]
+    interrupted = [jobs.elastic or bool(plan.changes) or queue.preemption is not None for plan in plans]
     remaining = Remaining(jobs) if any(interrupted) else None
     table = remaining.table if remaining is not None else jobs
+    clock, records = Clock(), Records.empty(table.gpus)
     usage = TenantUsage(table, clock, queue.half_life_s)
+    volatile = ElasticPool if jobs.elastic else VolatilePool
     pools = [
-        VolatilePool(index, plan, queue, remaining, records, clock, usage)
+        volatile(index, plan, queue, remaining, records, clock, usage)
         if interrupted[index] and remaining is not None
         else Pool(index, plan, queue, table, records, clock, usage)
         for index, plan in enumerate(plans)

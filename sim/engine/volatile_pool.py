@@ -15,7 +15,7 @@ from sim.engine.pool import Completion, Pool, PoolPlan
 from sim.engine.preemptions import Preemption, Yielding, preemption_of
 from sim.engine.preemptions.victims import victims
 from sim.engine.queue_terms import QueueTerms
-from sim.engine.records import Attempt, Records
+from sim.engine.records import RESIZE, Attempt, Records
 from sim.engine.remaining import Remaining
 from sim.engine.tenant_usage import TenantUsage
 
@@ -81,6 +81,14 @@ class VolatilePool(Pool):
 
     def interrupt(self, job: int, cause: str, notice_s: float = 0.0) -> None:
         """Cut a run short and queue its job again. It keeps the work up to its last checkpoint; warned, it may have time to write one."""
+        self._stop(job, cause, notice_s)
+        self._remaining.prefer(job)
+        if self.can_run(job):
+            self._again(job)
+        else:
+            self.reroute(job)
+
+    def _stop(self, job: int, cause: str, notice_s: float = 0.0) -> None:
         run, now, gpus, start = self._runs[job], self.clock._now, self._gpus[job], self._start[job]
         run.callbacks = []
         self._forget(job, run.place)
@@ -93,13 +101,12 @@ class VolatilePool(Pool):
             self._tell_ended(job)
         if now > start:  # else its nodes had not come yet, and it loses nothing
             self._attained[job] = self._attained.get(job, 0.0) + gpus * (now - start)
-            cut = self._remaining.cut(job, self.plan.node_type, now - start, notice_s)
-            self._records.attempts.append(Attempt(job, self.index, start, now, cut.restart_s, cut.lost_s, cause))
+            if cause == RESIZE:
+                cut = self._remaining.saved(job, self.plan.node_type, now - start)
+            else:
+                cut = self._remaining.cut(job, self.plan.node_type, now - start, notice_s)
+            self._records.attempts.append(Attempt(job, self.index, start, now, cut.restart_s, cut.lost_s, cause, gpus))
         self._start[job] = self._end[job] = np.nan
-        if self.can_run(job):
-            self._again(job)
-        else:
-            self.reroute(job)
 
     def interrupt_node(self, node: int, cause: str, notice_s: float = 0.0) -> None:
         """Interrupt every run on the node."""

@@ -53,8 +53,8 @@ def pool_levels(jobs: JobTable, records: Records, pool: int) -> Levels:
     run = runs(jobs, records)
     here = run.pool == pool
     asked = [one for one in records.provisioned if one.pool == pool]
-    gpus = jobs.gpus[run.job[here]].astype(np.float64)
-    waiting = jobs.gpus[[one.job for one in asked]].astype(np.float64)
+    gpus = run.gpus[here].astype(np.float64)
+    waiting = np.array([one.gpus for one in asked], np.float64)
     parts: list[tuple[int, Floats, Floats]] = [
         (3, run.start_s[here], gpus),
         (3, run.end_s[here], -gpus),

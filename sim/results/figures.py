@@ -57,7 +57,7 @@ def replication_figures(
         "gpu_hours.paid": float(paid.sum()),
         "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
         "utilisation": _ratio(float(used.sum()), float(had.sum())),
-        "backlog.end_gpu_hours": float((jobs.gpus[late] * run[late]).sum()) / HOUR,
+        "backlog.end_gpu_hours": float((records.gpus[late] * run[late]).sum()) / HOUR,
         "backlog.end_jobs": float(late.sum()),
         "migrations": float(len(records.migrations)),
         "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),

@@ -27,11 +27,11 @@ def history_tables(records: Records, pools: list[str]) -> dict[str, pd.DataFrame
     steps += [(pool, time, BROKEN, gpus) for pool, time, gpus in records.down]
     steps += [(pool, time, CLOSED, gpus) for pool, time, gpus in records.closed]
     supply = pd.DataFrame(steps, columns=["pool", "time_s", "what", "gpus"])
-    rows = [(DATA, one.job, one.source, one.target, one.start_s, one.end_s, one.size_bytes) for one in records.transfers]
-    rows += [(QUEUE, move.job, move.source, move.target, move.time_s, move.time_s, 0.0) for move in records.migrations]
-    rows += [(NODES, one.job, one.pool, one.pool, one.asked_s, one.ready_s, 0.0) for one in records.provisioned]
-    moves = pd.DataFrame(rows, columns=["what", "job", "source", "target", "start_s", "end_s", "size_bytes"])
-    moves = moves.astype({"start_s": float, "end_s": float, "size_bytes": float})
+    rows = [(DATA, one.job, one.source, one.target, one.start_s, one.end_s, one.size_bytes, 0) for one in records.transfers]
+    rows += [(QUEUE, move.job, move.source, move.target, move.time_s, move.time_s, 0.0, 0) for move in records.migrations]
+    rows += [(NODES, one.job, one.pool, one.pool, one.asked_s, one.ready_s, 0.0, one.gpus) for one in records.provisioned]
+    moves = pd.DataFrame(rows, columns=["what", "job", "source", "target", "start_s", "end_s", "size_bytes", "gpus"])
+    moves = moves.astype({"start_s": float, "end_s": float, "size_bytes": float, "gpus": int})
     for table, columns in ((attempts, ("pool",)), (supply, ("pool",)), (moves, ("source", "target"))):
         for column in columns:
             table[column] = pd.Categorical.from_codes(table[column].to_numpy(np.int64), pd.Index(pools))
@@ -71,6 +71,7 @@ def read_history(folder: Path) -> History:
         start_s=table["start_s"].to_numpy(),
         end_s=table["end_s"].to_numpy(),
         pool=_codes(table["pool"]).astype(np.int16),
+        gpus=table["gpus_at_end"].to_numpy(np.int32),
         attempts=[Attempt(*row) for row in attempts.itertuples(index=False, name=None)],
         capacity=levels[HELD],
         down=levels[BROKEN],
@@ -84,7 +85,7 @@ def read_history(folder: Path) -> History:
         elif row.what == QUEUE:
             records.migrations.append(Migrated(row.job, row.source, row.target, row.start_s))
         else:
-            records.provisioned.append(Provisioned(row.job, row.source, row.start_s, row.end_s))
+            records.provisioned.append(Provisioned(row.job, row.source, row.start_s, row.end_s, row.gpus))
     return History(jobs, records, pools)
 
 

@@ -110,7 +110,7 @@ def by_workload(jobs: JobTable, run: Runs, pool: int, low_s: float, high_s: floa
     here = run.pool == pool
     inside = weight.between(np.clip(run.start_s[here], low_s, high_s), np.clip(run.end_s[here], low_s, high_s))
     job = run.job[here]
-    return np.bincount(jobs.workload[job], inside * jobs.gpus[job], minlength=len(jobs.workloads)).astype(np.float64)
+    return np.bincount(jobs.workload[job], inside * run.gpus[here], minlength=len(jobs.workloads)).astype(np.float64)
 
 
 def _usage(

@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
-from sim.engine.records import Records
+from sim.engine.records import RESIZE, Records
 from sim.results.paid import paid_spans
 from sim.results.usage import overlap_s, queued_from_s, runs
 from sim.scenario.units import HOUR
@@ -39,7 +39,10 @@ class _Steps:
 
 
 def loss_figures(jobs: JobTable, records: Records, plans: Sequence[PoolPlan], horizon_s: float) -> dict[str, float]:
-    """``losses.PART_gpu_hours`` by part, over [0, horizon]; ``interruptions.CAUSE``, and the share of running time that was useful."""
+    """``losses.PART_gpu_hours`` by part, over [0, horizon]; ``interruptions.CAUSE``, and the share of running time that was useful.
+
+    Where jobs are elastic, ``resizes``.
+    """
     totals = dict.fromkeys(PARTS, 0.0) | _running(jobs, records, horizon_s)
     for index, plan in enumerate(plans):
         for part, hours in _not_running(jobs, records, index, plan, horizon_s).items():
@@ -48,13 +51,15 @@ def loss_figures(jobs: JobTable, records: Records, plans: Sequence[PoolPlan], ho
     ran = totals["useful"] + totals["restart"] + totals["lost_work"]
     figures["effective_time"] = totals["useful"] / ran if ran else np.nan
     causes = [one.cause for one in records.attempts if one.end_s < horizon_s]
-    figures["interruptions"] = float(len(causes))
-    return figures | {f"interruptions.{cause}": float(causes.count(cause)) for cause in sorted(set(causes))}
+    figures["interruptions"] = float(len(causes) - causes.count(RESIZE))
+    if jobs.elastic:
+        figures["resizes"] = float(causes.count(RESIZE))
+    return figures | {f"interruptions.{cause}": float(causes.count(cause)) for cause in sorted(set(causes) - {RESIZE})}
 
 
 def _running(jobs: JobTable, records: Records, horizon_s: float) -> dict[str, float]:
     run = runs(jobs, records)
-    gpus = jobs.gpus[run.job]
+    gpus = run.gpus
     cut = records.attempts
     again = np.zeros(len(jobs), bool)
     again[[one.job for one in cut]] = True
@@ -73,7 +78,7 @@ def _running(jobs: JobTable, records: Records, horizon_s: float) -> dict[str, fl
 def _not_running(jobs: JobTable, records: Records, pool: int, plan: PoolPlan, horizon_s: float) -> dict[str, float]:
     run = runs(jobs, records)
     here = run.pool == pool
-    used = _Steps.spans(run.start_s[here], run.end_s[here], jobs.gpus[run.job[here]].astype(np.float64))
+    used = _Steps.spans(run.start_s[here], run.end_s[here], run.gpus[here].astype(np.float64))
     queued = _Steps.spans(queued_from_s(jobs, records)[here], run.start_s[here], np.ones(int(here.sum())))
     spans = paid_spans(pool, plan, records)
     paid = _Steps.spans(spans.from_s, spans.to_s, spans.gpus)

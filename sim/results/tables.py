@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
-from sim.engine.records import Records
+from sim.engine.records import RESIZE, Records
 from sim.results.ledger import Line
 from sim.results.usage import Timeline
 
@@ -23,7 +23,10 @@ def _named(codes: NDArray[Any], names: Sequence[str]) -> "pd.Categorical[Any]":
 
 
 def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> pd.DataFrame:
-    """One row a job, in order of arrival; times in seconds from the start. A rejected job has no pool, start, end or wait."""
+    """One row a job, in order of arrival; times in seconds from the start. A rejected job has no pool, start, end or wait.
+
+    `gpus` are those that a job asks for, `gpus_at_end` those that its last run had.
+    """
     return pd.DataFrame(
         {
             "job": np.arange(len(jobs)),
@@ -31,6 +34,7 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
             "tenant": _named(jobs.tenant, jobs.tenants),
             "priority": jobs.priority,
             "gpus": jobs.gpus,
+            "gpus_at_end": records.gpus,
             "pool": _named(records.pool, pool_names(plans)),
             "arrival_s": jobs.arrival_s,
             "promised_s": np.full(len(jobs), np.nan) if records.promised_s is None else records.promised_s,
@@ -38,7 +42,7 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
             "end_s": records.end_s,
             "wait_s": records.waited_s(jobs.arrival_s),
             "rejected": ~records.accepted,
-            "interruptions": np.bincount([one.job for one in records.attempts], minlength=len(jobs)),
+            "interruptions": np.bincount([one.job for one in records.attempts if one.cause != RESIZE], minlength=len(jobs)),
             "logged_wait_s": jobs.logged_wait_s,
         }
     )

@@ -19,13 +19,14 @@ def overlap_s(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> Flo
 class Runs:
     """Every run of every job, those cut short included: one row each, the jobs' last runs first, in the order of the table.
 
-    A rejected job has none.
+    A rejected job has none. `gpus` are those that the run had, which of an elastic job need not be those it asks for.
     """
 
     job: NDArray[np.int64]
     pool: NDArray[np.int64]
     start_s: Floats
     end_s: Floats
+    gpus: NDArray[np.int32]
 
 
 def runs(jobs: JobTable, records: Records) -> Runs:
@@ -36,13 +37,14 @@ def runs(jobs: JobTable, records: Records) -> Runs:
         np.concatenate([records.pool[last].astype(np.int64), np.array([one.pool for one in cut], np.int64)]),
         np.concatenate([records.start_s[last], np.array([one.start_s for one in cut], np.float64)]),
         np.concatenate([records.end_s[last], np.array([one.end_s for one in cut], np.float64)]),
+        np.concatenate([records.gpus[last], np.array([one.gpus for one in cut], np.int32)]),
     )
 
 
 def used_gpu_s(jobs: JobTable, records: Records, from_s: float, to_s: float, pools: int) -> Floats:
     """GPU-seconds of running jobs by (pool, workload)."""
     run = runs(jobs, records)
-    seconds = overlap_s(run.start_s, run.end_s, from_s, to_s) * jobs.gpus[run.job]
+    seconds = overlap_s(run.start_s, run.end_s, from_s, to_s) * run.gpus
     cell = run.pool * len(jobs.workloads) + jobs.workload[run.job]
     totals = np.bincount(cell, seconds, minlength=pools * len(jobs.workloads))
     return np.asarray(totals, np.float64).reshape(pools, len(jobs.workloads))
@@ -108,10 +110,10 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
     run, before = runs(jobs, records), queued_from_s(jobs, records)
     for pool in range(pools):
         rows = run.pool == pool
-        gpus = jobs.gpus[run.job[rows]].astype(np.float64)
+        gpus, asked = run.gpus[rows].astype(np.float64), jobs.gpus[run.job[rows]].astype(np.float64)
         queued, start, end = before[rows], run.start_s[rows], run.end_s[rows]
         used[pool] = _mean_level(start, end, gpus, edges)
-        waiting[pool] = _mean_level(queued, start, gpus, edges)
+        waiting[pool] = _mean_level(queued, start, asked, edges)
         waiting_jobs[pool] = _mean_level(queued, start, np.ones(len(gpus)), edges)
         capacity[pool] = capacity_path(records, pool).between(edges[:-1], edges[1:]) / np.diff(edges)
         offered[pool] = np.histogram(jobs.arrival_s[run.job[rows]], edges, weights=(end - start) * gpus)[0] / np.diff(edges)

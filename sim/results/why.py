@@ -135,11 +135,15 @@ def _joined(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
 def _holders(history: History, queued: list[Stretch]) -> list[Other]:
     """Jobs that ran in the pool while this one waited for their GPUs."""
     run = runs(history.jobs, history.records)
-    held = np.zeros(len(history.jobs))
+    held = np.zeros(len(run.job))
     for one in queued:
         here = run.pool == history.pools.index(one.pool)
-        np.add.at(held, run.job[here], overlap_s(run.start_s[here], run.end_s[here], one.from_s, one.to_s))
-    return [_other(history, job, float(held[job])) for job in np.flatnonzero(held).tolist()]
+        held[here] += overlap_s(run.start_s[here], run.end_s[here], one.from_s, one.to_s)
+    by_size: dict[tuple[int, int], float] = {}  # an elastic job has held several
+    for row in np.flatnonzero(held).tolist():
+        size = (int(run.job[row]), int(run.gpus[row]))
+        by_size[size] = by_size.get(size, 0.0) + float(held[row])
+    return [_other(history, job, gpus, seconds) for (job, gpus), seconds in sorted(by_size.items())]
 
 
 def _ahead(history: History, pieces: Pieces, behind: list[Stretch], job: int) -> list[Other]:
@@ -151,12 +155,12 @@ def _ahead(history: History, pieces: Pieces, behind: list[Stretch], job: int) ->
         left = pieces.to_s[mine].max()
         before = here & ((pieces.to_s < left) | ((pieces.to_s == left) & (pieces.job < job)))
         np.add.at(waited, pieces.job[before], overlap_s(pieces.from_s[before], pieces.to_s[before], one.from_s, one.to_s))
-    return [_other(history, other, float(waited[other])) for other in np.flatnonzero(waited).tolist()]
+    return [_other(history, other, int(history.jobs.gpus[other]), float(waited[other])) for other in np.flatnonzero(waited).tolist()]
 
 
-def _other(history: History, job: int, seconds: float) -> Other:
+def _other(history: History, job: int, gpus: int, seconds: float) -> Other:
     jobs = history.jobs
-    return Other(job, jobs.workloads[jobs.workload[job]], jobs.tenants[jobs.tenant[job]], int(jobs.gpus[job]), seconds)
+    return Other(job, jobs.workloads[jobs.workload[job]], jobs.tenants[jobs.tenant[job]], gpus, seconds)
 
 
 def _most(others: list[Other]) -> tuple[Other, ...]:

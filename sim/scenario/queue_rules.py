@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
+from sim.scenario.elastic_training import broken_sizes
 from sim.scenario.errors import Broken
 from sim.scenario.nearest import nearest
 from sim.scenario.scenario import Scenario
-from sim.scenario.workloads import TraceWorkload
+from sim.scenario.workloads import TraceWorkload, TrainingWorkload
 
 
 def broken_queue_rules(scenario: Scenario) -> Iterator[Broken]:
     yield from _order(scenario)
     yield from _preemption(scenario)
+    yield from _elastic(scenario)
 
 
 def _order(scenario: Scenario) -> Iterator[Broken]:
@@ -45,3 +47,20 @@ def _preemption(scenario: Scenario) -> Iterator[Broken]:
         if pool.placement == "spread":
             place = ("providers", provider, "pools", name, "placement")
             yield place, "found spread beside preemption; gangs must be on known nodes there: write 'placement: pack'"
+
+
+def _elastic(scenario: Scenario) -> Iterator[Broken]:
+    elastic = {name: one for name, one in scenario.workloads.items() if isinstance(one, TrainingWorkload) and one.elastic is not None}
+    for name, work in elastic.items():
+        assert work.elastic is not None
+        for path, problem in broken_sizes(work.elastic, work.gpus.values, work.checkpoint):
+            yield ("workloads", name, *path), problem
+    if elastic and scenario.policy.queue.backfill == "conservative":
+        yield (
+            ("policy", "queue", "backfill"),
+            f"found conservative beside elastic {', '.join(elastic)}, whose resizes break its plan; easy would do",
+        )
+    for (provider, name), pool in scenario.pools().items() if elastic else ():
+        if pool.placement == "spread":
+            place = ("providers", provider, "pools", name, "placement")
+            yield place, "found spread beside elastic training; gangs must be on known nodes there: write 'placement: pack'"

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from sim.scenario.data import Data
 from sim.scenario.distributions import ONE, CountDistribution, Mix, MixOf
+from sim.scenario.elastic_training import ElasticTraining
 from sim.scenario.estimates import EstimateFactor
 from sim.scenario.model import Name, Path, Word
 from sim.scenario.units import MINUTE, Duration, Growth, PositiveDuration, Price, Rate, Whole
@@ -103,6 +104,7 @@ class TrainingWorkload(_Workload):
     sequence: Annotated[int, Whole(16, "the sequence length in tokens")] = 4096
     tokens_per_gpu: Annotated[int, Whole(16, "tokens a GPU sees between two optimiser steps")] = 16384
     checkpoint: PositiveDuration | None = None
+    elastic: ElasticTraining | None = None
 
 
 class EvaluationWorkload(_Workload):
