@@ -67,11 +67,11 @@ def latin_hypercube(over: Mapping[str, Values], points: int, seed: int) -> list[
     columns = {}
     for key, values in over.items():
         rng = stream(seed, 0, "study", "sweep", key)
-        shares = ((rng.permutation(points) + rng.uniform(size=points)) / points).tolist()
-        if isinstance(values, Choices):
-            columns[key] = [values.values[int(share * len(values.values))] for share in shares]
+        slices, within = rng.permutation(points), rng.uniform(size=points)
+        if isinstance(values, Choices):  # as evenly as so many points divide among them
+            columns[key] = [values.values[one * len(values.values) // points] for one in slices.tolist()]
         else:
-            columns[key] = [values.at(share) for share in shares]
+            columns[key] = [values.at(share) for share in ((slices + within) / points).tolist()]
     drawn = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return list({json.dumps(point, sort_keys=True): point for point in drawn}.values())
 
