@@ -9,7 +9,6 @@ errors. What has no inverse here (whole numbers, shuffles) is drawn as in the ot
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 
 class Mirrored(np.random.Generator):
@@ -36,6 +35,8 @@ class Mirrored(np.random.Generator):
         return np.asarray(scale) * self.standard_exponential(size)
 
     def poisson(self, lam: Any = 1.0, size: Any = None) -> Any:
+        from scipy import stats  # here: half a second, and few scenarios mirror anything
+
         drawn = super().poisson(lam, size)
         share = stats.poisson.cdf(drawn - 1, lam) + self._spare.random(size) * stats.poisson.pmf(drawn, lam)
         mirrored = stats.poisson.ppf(1.0 - np.minimum(share, np.nextafter(1.0, 0.0)), lam)

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from sim.demand.table import Floats, JobTable
 from sim.engine.records import Records
-from sim.results.statistics import CONFIDENCE
+from sim.results.statistics import share_interval
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import WEEK
 from sim.scenario.workloads import Target
@@ -101,7 +100,7 @@ def breaches(scenario: Scenario, replications: Sequence[Mapping[str, float]], ho
         assert target is not None
         dates = np.array([figures[f"workload.{name}.breach.{statistic}_s"] for figures in replications])
         broken = int(np.isfinite(dates).sum())
-        share = stats.binomtest(broken, len(dates)).proportion_ci(CONFIDENCE, method="wilson")
+        low, high = share_interval(broken, len(dates))
         early, median, late = np.quantile(np.where(np.isnan(dates), np.inf, dates), (0.05, 0.5, 0.95), method="inverted_cdf")
         found.append(
             Breach(
@@ -110,8 +109,8 @@ def breaches(scenario: Scenario, replications: Sequence[Mapping[str, float]], ho
                 limit_s=limit,
                 window_s=window_of(target, horizon_s),
                 probability=broken / len(dates),
-                probability_low=float(share.low),
-                probability_high=float(share.high),
+                probability_low=low,
+                probability_high=high,
                 early_s=_within(early),
                 median_s=_within(median),
                 late_s=_within(late),

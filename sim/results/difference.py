@@ -11,10 +11,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from sim.demand.table import Floats
-from sim.results.statistics import CONFIDENCE, Estimate, Intervals, estimate, pair_means
+from sim.results.statistics import CONFIDENCE, Estimate, Intervals, estimate, pair_means, t_quantile
 
 
 class Difference(Estimate):
@@ -78,7 +77,7 @@ def _measured(values: Sequence[float | None], antithetic: bool) -> Floats:
 
 
 def _t(freedom: float) -> float:
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
+    return t_quantile(0.5 + CONFIDENCE / 2, freedom)
 
 
 def _ratio(plan: float, base: float, spread: Floats | None, freedom: float) -> dict[str, float | None]:

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from sim.demand.streams import stream
 from sim.demand.table import Floats
@@ -66,9 +65,26 @@ def estimate(values: Sequence[float | None], *, least: float = -math.inf, interv
     if intervals.method == "bootstrap":
         low, high = bca(sample, CONFIDENCE, stream(intervals.seed, 0, "bootstrap", name))
     else:
-        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
+        half = t_quantile(0.5 + CONFIDENCE / 2, len(sample) - 1) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
         low, high = mean - half, mean + half
     return Estimate(mean=mean, low=max(low, least), high=high, values=kept)
+
+
+def t_quantile(share: float, freedom: float) -> float:
+    """The point under which `share` of Student's t with that many degrees of freedom lies."""
+    from scipy.special import stdtrit  # here: a worker process makes no intervals, and all of scipy.stats takes half a second
+
+    return float(stdtrit(freedom, share))
+
+
+def share_interval(hits: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share seen `hits` times in `of` (E. B. Wilson, 1927)."""
+    from scipy.special import ndtri
+
+    z, seen = float(ndtri(0.5 + CONFIDENCE / 2)), hits / of
+    centre = (seen + z**2 / (2 * of)) / (1 + z**2 / of)
+    half = z * math.sqrt(seen * (1 - seen) / of + z**2 / (4 * of**2)) / (1 + z**2 / of)
+    return (0.0 if hits == 0 else centre - half), (1.0 if hits == of else centre + half)
 
 
 def pair_means(values: Floats) -> Floats:

@@ -14,10 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 import sim
-from sim.results.statistics import CONFIDENCE, Estimate
+from sim.results.statistics import CONFIDENCE, Estimate, t_quantile
 from sim.results.summary import Summary
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
@@ -286,7 +285,7 @@ def upper_bound(figure: Estimate) -> float:
     values = np.array([value for value in figure.values if value is not None])
     if len(values) < 2:
         return math.inf
-    return float(values.mean() + stats.t.ppf(CONFIDENCE, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return float(values.mean() + t_quantile(CONFIDENCE, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
 
 
 def fresh_seed(seed: int) -> int:

@@ -1,8 +1,10 @@
 """Intervals cover what they claim, and the five statistics are what they are called."""
 
 import numpy as np
+import pytest
+from scipy import stats
 
-from sim.results.statistics import describe, estimate
+from sim.results.statistics import describe, estimate, share_interval, t_quantile
 from sim.results.waits import bounded_slowdown
 
 
@@ -28,3 +30,16 @@ def test_statistics_and_bounded_slowdown() -> None:
     """Known values."""
     assert describe(np.arange(101.0)) == {"mean": 50.0, "p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
     assert bounded_slowdown(np.array([90.0, 0.0, 5.0]), np.array([10.0, 1.0, 1.0])).tolist() == [10.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 7.3, 400, np.inf])
+def test_quantiles_of_t_are_those_of_scipy(freedom: float) -> None:
+    """To the bit, and for infinitely many degrees of freedom the normal's."""
+    assert t_quantile(0.975, freedom) == stats.t.ppf(0.975, freedom)
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 1), (1, 1), (0, 20), (3, 20), (20, 20), (199, 1000)])
+def test_share_intervals_are_wilsons(hits: int, of: int) -> None:
+    """As SciPy has them; never beyond 0 and 1."""
+    theirs = stats.binomtest(hits, of).proportion_ci(0.95, method="wilson")
+    assert share_interval(hits, of) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
