@@ -4,13 +4,16 @@ Dask itself runs tasks again when a worker dies, and gives up on those that were
 """
 
 import logging
+import math
 import re
+import time
 from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 from sim.scenario.errors import InputError
 
 ANSWERS_WITHIN_S = 5.0
+COUNTED_EVERY_S = 1.0
 
 
 class Cluster:
@@ -38,6 +41,7 @@ class Cluster:
                 f"no Dask scheduler answers there within {ANSWERS_WITHIN_S:g} s; start one with 'dask scheduler', or run without --cluster",
                 where=self.where,
             ) from None
+        self._slots, self._counted_s = 1, -math.inf
         self.executor: Executor = self._client.get_executor(pure=False)
         self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self.gone: tuple[type[BaseException], ...] = (CancelledError, CommClosedError, OSError)
@@ -47,8 +51,10 @@ class Cluster:
         """Threads of the workers that are there now: they may come and go. Raises one of `gone` once the scheduler is."""
         if self._client.status != "running":
             raise ConnectionError(self.where)
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        if time.monotonic() >= self._counted_s + COUNTED_EVERY_S:  # the scheduler is asked, and has better to do
+            threads: dict[str, int] = self._client.nthreads()
+            self._slots, self._counted_s = max(1, sum(threads.values())), time.monotonic()
+        return self._slots
 
     def close(self) -> None:
         self.executor.shutdown(wait=False)

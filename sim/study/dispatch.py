@@ -9,12 +9,13 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
 from sim.scenario.errors import InputError
 from sim.study.sites import Site
-from sim.study.tasks import Done, Task, pack, run_chunk
+from sim.study.tasks import Done, Task, pack, ready, run_chunk
 
 WORTH_A_TRIP_S = 0.05
 TRIES = 3
@@ -52,6 +53,13 @@ class _Queue:
             self._again.append(_Trip(trip.indices, trip.tries + 1))
         else:
             self._alone.extend(_Trip((index,), TRIES) for index in trip.indices)
+
+
+def make_ready(site: Site, tasks: int) -> None:
+    """Have as many workers as that many tasks need start and import what a task needs; should that fail, `dispatch` will say so."""
+    with suppress(*site.gone):
+        for _ in range(min(site.slots, tasks)):
+            site.executor.submit(ready)
 
 
 def dispatch(tasks: Sequence[Task], site: Site, task_s: float) -> Iterator[tuple[int, Done]]:

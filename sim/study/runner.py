@@ -12,7 +12,7 @@ from typing import Self
 
 from sim.results.statistics import estimate
 from sim.study.cluster import Cluster
-from sim.study.dispatch import dispatch
+from sim.study.dispatch import dispatch, make_ready
 from sim.study.processes import Processes
 from sim.study.replication import Replication
 from sim.study.sites import Site
@@ -85,24 +85,27 @@ class Runner:
             yield replication
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Done]]:
-        """The first runs here where no worker is up yet: it finds what is wrong with the input, and tells how long one takes."""
+        """The first runs here while workers start: it finds what is wrong with the input, and tells how long one takes."""
         if not tasks:
             return
         here = 0
         if self._site is None:
-            site = Cluster(self.cluster) if self.cluster is not None else None
+            self._site = Cluster(self.cluster) if self.cluster is not None else self._processes(len(tasks) - 1)
+            if self._site is not None:
+                make_ready(self._site, len(tasks) - 1)
             first = run_task(tasks[0])
             yield 0, first
             here, self._task_s = 1, first.seconds
-            self._site = site or self._processes(len(tasks) - here)
+            if self._site is None:
+                self.expect(self._task_s * (len(tasks) - here))
+                self._site = self._processes(len(tasks) - here)
         if self._site is not None:
             yield from ((index + here, done) for index, done in dispatch(tasks[here:], self._site, self._task_s))
         else:
             yield from ((index, run_task(task)) for index, task in enumerate(tasks[here:], start=here))
 
     def _processes(self, tasks: int) -> Processes | None:
-        """As many as were asked for, or as pay; None where the work is done sooner here."""
-        self.expect(self._task_s * tasks)
+        """As many as were asked for, or pay; None where the work is done as soon here, or nobody can tell yet."""
         return Processes(self.workers) if self.workers is not None and self.workers > 1 and tasks else None
 
 

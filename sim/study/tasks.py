@@ -60,6 +60,10 @@ def run_chunk(chunk: Chunk) -> list[Done]:
     return [run_task(Task(_unpacked(chunk.plans[plan]), number)) for plan, number in chunk.tasks]
 
 
+def ready() -> None:
+    """Nothing: a worker that is asked this has imported what `run_chunk` needs."""
+
+
 @lru_cache(maxsize=8)
 def _unpacked(packed: bytes) -> Preparation:
     preparation: Preparation = pickle.loads(packed)
