@@ -12,7 +12,7 @@ def main(given: list[Path]) -> None:
     """Draw the page that was chosen; `given` are run folders to offer instead of those under ``runs/``."""
     st.set_page_config(page_title="Leadtime", page_icon="⏳", layout="wide")
     pages = [
-        st.Page(lambda: runs.page(given), title="Runs", url_path="runs", default=True),
+        st.Page(lambda: runs.page(given), title="Runs", default=True),
         st.Page(try_scenario.page, title="Run a scenario", url_path="scenario"),
         st.Page(trade_offs.page, title="Trade-offs", url_path="trade-offs"),
         st.Page(sweep_keys.page, title="Sweep", url_path="sweep"),

@@ -1,5 +1,6 @@
 """The page that finds the cheapest plan: ranges to look in, a button, and the answer with its reasons."""
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -16,36 +17,41 @@ from sim.study.optimise import optimise, prepare_optimisation
 from sim.study.runner import Runner
 
 PLACE = "this page"
-KEPT = "cheapest"
 
 
 def page() -> None:
     """The targets to meet, what may vary, and a button that searches and keeps the answer."""
     st.header("Cheapest plan")
+    st.caption(
+        "Looks among these values for the plan that costs least and meets every target, and confirms it on demand that it has not seen."
+    )
+    kept = None
     with errors_shown():
         name, document = choose_scenario("cheapest")
+        kept = f"cheapest-{name}"
         scenario = validate(document)
         targets = ", ".join(f"{title(figure)} at most {format_duration(limit)}" for figure, limit in limits_of(scenario).items())
-        st.caption(plain(f"Targets: {targets or 'none'}"))
+        st.markdown(f"**Targets**: {plain(targets) or 'none; a workload needs one, as in `target: {wait: {p95: 1 h}}`'}")
         words = document.data.get("study", {}).get("optimise") or {}
         over = choose_values(document, words.get("over", {}), f"cheapest-{name}")
         trials_at, confirm_at, replications_at, run_at = st.columns(4, vertical_alignment="bottom")
-        trials = trials_at.number_input("Plans tried, about, at most", min_value=1, value=60, step=10, key="cheapest-trials")
-        confirm = confirm_at.number_input("Fresh replications of the best", min_value=2, value=20, step=5, key="cheapest-confirm")
+        trials = trials_at.number_input("Plans to try, about", min_value=1, value=60, step=10, key="cheapest-trials")
+        confirm = confirm_at.number_input("Replications to confirm", min_value=2, value=20, step=5, key="cheapest-confirm")
         replications = replications_at.number_input(
-            "Replications in the search", min_value=1, value=min(scenario.replications, 5), step=1, key=f"cheapest-replications-{name}"
+            "Replications to search", min_value=1, value=min(scenario.replications, 5), step=1, key=f"cheapest-replications-{name}"
         )
         if run_at.button("Find the cheapest plan", type="primary", key="cheapest-run"):
-            st.session_state.pop(KEPT, None)
+            st.session_state.pop(kept, None)
             asked: dict[str, Any] = {"over": over, "trials": int(trials), "confirm": int(confirm)}
-            _find(document.override("replications", int(replications), place=PLACE).override("study", {"optimise": asked}, place=PLACE))
-    if KEPT in st.session_state:
+            wanted = document.override("replications", int(replications), place=PLACE).override("study", {"optimise": asked}, place=PLACE)
+            st.session_state[kept] = _find(wanted)
+    if kept in st.session_state:
         with errors_shown():
-            st.success(f"Kept in `{st.session_state[KEPT]}`")
-            show_folder(st.session_state[KEPT], key="cheapest-found")
+            st.success(f"Kept in `{st.session_state[kept]}`")
+            show_folder(st.session_state[kept], key=str(kept))
 
 
-def _find(document: Document) -> None:
+def _find(document: Document) -> Path:
     problem = prepare_optimisation(document)
     with progress_shown("Searching…") as step, Runner(progress=step) as runner:
-        st.session_state[KEPT] = save(optimise(problem, runner))
+        return save(optimise(problem, runner))

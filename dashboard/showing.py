@@ -110,9 +110,9 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
 
 
 def _show_one_plan(folder: Path, plans: list[str], first: int, *, key: str) -> Path:
-    """One of many plans, to be chosen, with all that its run says."""
-    st.subheader("One plan in detail", divider="gray")
-    plan = st.selectbox("Plan", plans, index=first, key=f"{key}-plan")
+    """A plan with all that its run says; of several, one to be chosen."""
+    st.subheader("One plan in detail" if len(plans) > 1 else f"In detail: {plain(plans[0])}", divider="gray")
+    plan = st.selectbox("Plan", plans, index=first, key=f"{key}-plan") if len(plans) > 1 else plans[0]
     shown = folder / "plans" / plan
     _show_results(shown)
     return shown
@@ -229,7 +229,7 @@ def _show_headlines(rows: Rows) -> None:
 
 
 def _show_chart(chart: Any) -> None:
-    st.altair_chart(chart.configure_legend(orient="bottom"), width="stretch", theme=None)
+    st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
 
 
 def _transposed(rows: Rows) -> Rows:

@@ -1,11 +1,12 @@
 """The page of sweeps: keys and their values, a button, and the trade-off of every plan they make."""
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from dashboard.showing import errors_shown, progress_shown, show_folder
-from dashboard.varying import choose_scenario, choose_values
+from dashboard.varying import choose_scenario, choose_values, combinations
 from sim.report.saving import save_sweep
 from sim.report.words import title
 from sim.scenario.document import Document
@@ -14,14 +15,21 @@ from sim.study.runner import Runner
 from sim.study.sweep import WAIT, prepare_sweep
 
 PLACE = "this page"
-KEPT = "swept"
+SAMPLE = (
+    "Empty: every combination. A number: so many plans, spread evenly over the values (a Latin hypercube); ranges without a step need one."
+)
 
 
 def page() -> None:
     """What to vary, how many plans, what to keep low, and a button that runs and keeps the sweep."""
     st.header("Sweep")
+    st.caption(
+        "Runs the plans that these values make, all on the same demand, and shows which of them no other beats in both cost and wait."
+    )
+    kept = None
     with errors_shown():
         name, document = choose_scenario("sweep")
+        kept = f"swept-{name}"
         scenario = validate(document)
         words = document.data.get("study", {}).get("sweep") or {}
         written = {key: values for key, values in words.items() if key not in ("sample", "points")}
@@ -29,21 +37,29 @@ def page() -> None:
         target_at, points_at, replications_at, run_at = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
         targets = [WAIT, "wait.mean", *(f"workload.{one}.wait.p95" for one in scenario.workloads)]
         target = target_at.selectbox("Keep low, beside the cost", targets, format_func=title, key="sweep-target")
-        points = points_at.number_input("Sample of (empty: all)", min_value=1, value=None, step=10, key="sweep-points")
+        points = points_at.number_input(
+            "Plans", min_value=1, value=None, step=10, placeholder=_all_of(over), help=SAMPLE, key="sweep-points"
+        )
         replications = replications_at.number_input(
-            "Replications", min_value=1, value=min(scenario.replications, 5), step=1, key=f"sweep-replications-{name}"
+            "Replications of each", min_value=1, value=min(scenario.replications, 5), step=1, key=f"sweep-replications-{name}"
         )
         if run_at.button("Run the sweep", type="primary", key="sweep-run"):
-            st.session_state.pop(KEPT, None)
-            _run(document.override("replications", int(replications), place=PLACE), over, points, target)
-    if KEPT in st.session_state:
+            st.session_state.pop(kept, None)
+            st.session_state[kept] = _run(document.override("replications", int(replications), place=PLACE), over, points, target)
+    if kept in st.session_state:
         with errors_shown():
-            st.success(f"Kept in `{st.session_state[KEPT]}`")
-            show_folder(st.session_state[KEPT], key="swept")
+            st.success(f"Kept in `{st.session_state[kept]}`")
+            show_folder(st.session_state[kept], key=str(kept))
 
 
-def _run(document: Document, over: dict[str, Any], points: int | None, target: str) -> None:
+def _all_of(over: dict[str, Any]) -> str:
+    count = combinations(over) if over else None
+    return "a number" if count is None else f"all {count:,}"
+
+
+def _run(document: Document, over: dict[str, Any], points: int | None, target: str) -> Path:
     sample = {} if points is None else {"sample": "latin-hypercube", "points": int(points)}
     sweep = prepare_sweep(document.override("study", {"sweep": over | sample}, place=PLACE), target)
     with progress_shown("Running every plan…") as step, Runner(progress=step) as runner:
-        st.session_state[KEPT], _ = save_sweep(sweep, runner=runner)
+        folder, _ = save_sweep(sweep, runner=runner)
+    return folder

@@ -5,11 +5,11 @@ from typing import Any, get_args
 import streamlit as st
 
 from dashboard.showing import errors_shown, progress_shown, show_basis, show_comparison, show_rows
-from dashboard.varying import one_line
+from dashboard.varying import one_line, scenarios_here
 from sim.report.rows import Rows
 from sim.results.summary import Summary
 from sim.scenario.document import Document, parse_set
-from sim.scenario.loading import open_document, shipped_scenarios, validate
+from sim.scenario.loading import open_document, validate
 from sim.scenario.offers import OFFER_KEYS
 from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import Precision
@@ -31,9 +31,9 @@ PLACE = "this plan"
 def page() -> None:
     """Widgets of one pool, a button that tries the plan they say, and all plans tried so far."""
     st.header("Trade-offs")
-    shipped = list(shipped_scenarios())
+    offered = scenarios_here()
     left, right = st.columns(2)
-    name = left.selectbox("Scenario", shipped, index=shipped.index("second-source"), key="scenario")
+    name = left.selectbox("Scenario", offered, index=offered.index("second-source"), key="scenario")
     tried: dict[str, tuple[str, Summary]] = st.session_state.setdefault(f"tried-{name}", {})
     with errors_shown():
         document = open_document(name).override("study", None)

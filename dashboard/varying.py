@@ -1,6 +1,8 @@
 """Widgets that say which keys of a scenario vary and over what: what sweeps and optimisations have in common."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -9,17 +11,22 @@ from pydantic_core import PydanticCustomError
 from sim.scenario.document import Document, parse_choices
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import open_document, shipped_scenarios
-from sim.scenario.values import is_range, parse_values
+from sim.scenario.values import Choices, is_range, parse_values
 
 START = "cheapest-mix"
 USUAL = ("nodes", "offer", "rate", "precision", "order", "backfill", "expected-wait", "policy")
 """Ends of the keys that plans usually differ in; they are offered first."""
 
 
+def scenarios_here() -> list[str]:
+    """What a page can start from: the shipped scenarios by name, then the YAML files of the folder that the dashboard was started in."""
+    return [*shipped_scenarios(), *sorted(map(str, Path().glob("*.yaml")))]
+
+
 def choose_scenario(key: str) -> tuple[str, Document]:
-    """A shipped scenario, without its study's other words."""
-    shipped = list(shipped_scenarios())
-    name = st.selectbox("Scenario", shipped, index=shipped.index(START), key=f"{key}-scenario")
+    """A scenario's name or file, and its document."""
+    offered = scenarios_here()
+    name = st.selectbox("Scenario", offered, index=offered.index(START), key=f"{key}-scenario")
     return name, open_document(name)
 
 
@@ -38,6 +45,13 @@ def choose_values(document: Document, written: Mapping[str, Any], key: str) -> d
     if problems:
         raise InputError(problems)
     return over
+
+
+def combinations(over: Mapping[str, Any]) -> int | None:
+    """Plans that these values make together; None where a range has no step, and so no end of plans."""
+    values = [parse_values(one) for one in over.values()]
+    choices = [one.values for one in values if isinstance(one, Choices)]
+    return prod(map(len, choices)) if len(choices) == len(values) else None
 
 
 def _values(key: str, text: str) -> Any:

@@ -10,8 +10,9 @@ import pandas as pd
 from sim.report.sensitivity_rows import input_names
 from sim.report.words import REASONS_IN_WORDS, title
 from sim.results.headroom import moving_headroom
+from sim.results.ledger import UNUSED
 from sim.results.summary import Summary
-from sim.scenario.units import DAY, HOUR
+from sim.scenario.units import DAY, HOUR, MINUTE, format_duration
 from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
 from sim.study.space import said, short_names
@@ -24,18 +25,33 @@ ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _LEAST_RATIO = 0.001
 """Shares of a limit under a thousandth are drawn at that: the axis is logarithmic."""
 LOW_END, HIGH_END = "low end", "high end"
-_SHORTEST_H = 1 / 60
+_SHORTEST_S = MINUTE
 """Waits under a minute are drawn at a minute: the axis is logarithmic."""
+_WAIT_TICKS = (MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR, DAY, 7 * DAY, 30 * DAY)
+_SAID_DURATION = (
+    f"datum.value < {HOUR} ? datum.value / {MINUTE} + ' min'"
+    f" : datum.value < {DAY} ? datum.value / {HOUR} + ' h' : datum.value / {DAY} + ' d'"
+)
+_UNITS = {"hours": HOUR, "minutes": MINUTE, "seconds": 1.0}
+_DAYS_FROM_S = 3 * DAY
+"""Spans up to here are told in hours."""
 
 
 def _themed(chart: Any, width: int, height: int, title: str) -> Any:
     return chart.properties(width=width, height=height, title=alt.TitleParams(title, anchor="start", fontSize=14))
 
 
+def _time_unit(longest_s: float) -> tuple[str, float]:
+    """The unit in which a time axis reads well up to here: its name and its seconds."""
+    if longest_s >= _DAYS_FROM_S:
+        return "days", DAY
+    return next(((name, unit) for name, unit in _UNITS.items() if longest_s >= unit), ("seconds", 1.0))
+
+
 def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
     """Share of each workload's jobs that waited no longer than…"""
     rows = [
-        {"workload": name, "share": quantile, "wait_h": max(wait / HOUR, _SHORTEST_H)}
+        {"workload": name, "share": quantile, "wait_s": max(wait, _SHORTEST_S), "wait": format_duration(wait)}
         for name, curve in summary.wait_curves.items()
         for quantile, wait in zip(curve.quantiles, curve.wait_s, strict=True)
     ]
@@ -43,11 +59,16 @@ def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
         alt.Chart(pd.DataFrame(rows))
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
-            x=alt.X("wait_h:Q", title="wait in hours (a minute or less at the left edge)", scale=alt.Scale(type="log")),
+            x=alt.X(
+                "wait_s:Q",
+                title="wait (a minute or less at the left edge)",
+                scale=alt.Scale(type="log", nice=False, domainMin=_SHORTEST_S),
+                axis=alt.Axis(values=list(_WAIT_TICKS), labelExpr=_SAID_DURATION),
+            ),
             y=alt.Y("share:Q", title="share of jobs", axis=alt.Axis(format="%")),
             color=alt.Color("workload:N", scale=alt.Scale(range=COLOURS), title=None),
             order="share:Q",
-            tooltip=["workload", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("wait_h:Q", format=".3g")],
+            tooltip=["workload", alt.Tooltip("share:Q", format=".1%"), "wait:N"],
         )
     )
     return _themed(chart, width, height, "How long jobs waited")
@@ -105,17 +126,22 @@ def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> An
         for order, (reason, words) in enumerate(REASONS_IN_WORDS.items()):
             wait = summary.figure(f"workload.{name}.blocked.{reason}").mean
             if wait:
-                rows.append({"workload": name, "reason": words, "order": order, "wait_h": wait / HOUR})
-    scale = alt.Scale(domain=list(REASONS_IN_WORDS.values()), range=REASON_COLOURS)
+                rows.append({"workload": name, "reason": words, "order": order, "wait_s": wait})
+    data = pd.DataFrame(rows, columns=["workload", "reason", "order", "wait_s"])
+    unit, seconds = _time_unit(float(data.groupby("workload")["wait_s"].sum().max() if rows else 0.0))
+    data["wait"] = data["wait_s"] / seconds
+    present = set(data["reason"])
+    colours = {words: colour for words, colour in zip(REASONS_IN_WORDS.values(), REASON_COLOURS, strict=True) if words in present}
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart = (
-        alt.Chart(pd.DataFrame(rows, columns=["workload", "reason", "order", "wait_h"]))
+        alt.Chart(data)
         .mark_bar()
         .encode(
-            x=alt.X("wait_h:Q", title="mean wait in hours", stack="zero"),
+            x=alt.X("wait:Q", title=f"mean wait, {unit}", stack="zero", axis=alt.Axis(tickCount=8)),
             y=alt.Y("workload:N", title=None),
             color=alt.Color("reason:N", title="waited because", scale=scale),
             order="order:Q",
-            tooltip=["workload:N", "reason:N", alt.Tooltip("wait_h:Q", format=".3g")],
+            tooltip=["workload:N", "reason:N", alt.Tooltip("wait:Q", title=f"wait, {unit}", format=".3g")],
         )
     )
     return _themed(chart, width, height, "Why jobs waited")
@@ -141,17 +167,26 @@ def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180)
     """Effective cost by provider, split by the workload that used it."""
     runs = billing["x_Replication"].nunique()
     cost = billing.groupby(["ResourceId", "x_Workload"])["EffectiveCost"].sum().div(runs).reset_index()
+    users = sorted(set(cost["x_Workload"]) - {UNUSED})
+    scale = alt.Scale(domain=[*users, UNUSED], range=[*(COLOURS[index % len(COLOURS)] for index in range(len(users))), CAPACITY])
     chart = (
         alt.Chart(cost)
         .mark_bar()
         .encode(
-            x=alt.X("EffectiveCost:Q", title="USD over the horizon", stack="zero", axis=alt.Axis(format="~s")),
+            x=alt.X("EffectiveCost:Q", title="USD over the horizon", stack="zero", axis=alt.Axis(format="$,.3~s", tickCount=5)),
             y=alt.Y("ResourceId:N", title=None),
-            color=alt.Color("x_Workload:N", title="used by", scale=alt.Scale(range=COLOURS)),
+            color=alt.Color("x_Workload:N", title="used by", scale=scale),
             tooltip=["ResourceId", "x_Workload", alt.Tooltip("EffectiveCost:Q", format="$,.0f")],
         )
     )
     return _themed(chart, width, height, "What it cost, by pool and use")
+
+
+def _in_one_unit(waits: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The columns of seconds, `wait` and its interval, in the unit that reads well up to the longest; and that unit's name."""
+    columns = ["wait", "low", "high"]
+    unit, seconds = _time_unit(float(waits["high"].max()) if len(waits) else 0.0)
+    return waits.assign(**{column: waits[column] / seconds for column in columns}), unit
 
 
 def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", width: int = 620, height: int = 300) -> Any:
@@ -162,16 +197,17 @@ def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", wi
         if wait.mean is None or cost.mean is None:
             continue
         low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
-        rows.append({"plan": plan, "cost": cost.mean, "wait_h": wait.mean / HOUR, "low_h": low / HOUR, "high_h": high / HOUR})
-    base = alt.Chart(pd.DataFrame(rows)).encode(
+        rows.append({"plan": plan, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high})
+    data, unit = _in_one_unit(pd.DataFrame(rows, columns=["plan", "cost", "wait", "low", "high"]))
+    base = alt.Chart(data).encode(
         x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
         color=alt.Color("plan:N", title=None, sort=None, scale=alt.Scale(range=COLOURS)),
     )
     points = base.mark_point(size=110, filled=True).encode(
-        y=alt.Y("wait_h:Q", title="p95 wait, hours"),
-        tooltip=["plan", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait_h:Q", format=".3g")],
+        y=alt.Y("wait:Q", title=f"p95 wait, {unit}"),
+        tooltip=["plan", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait:Q", title=f"wait, {unit}", format=".3g")],
     )
-    bars = base.mark_rule(strokeWidth=2).encode(y="low_h:Q", y2="high_h:Q")
+    bars = base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q")
     return _themed(bars + points, width, height, "Cost against p95 wait, with 95 % intervals")
 
 
@@ -183,21 +219,27 @@ def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
         wait, cost = one.figures[sweep.target], one.figures[COST]
         if wait.mean is None or cost.mean is None:
             continue
-        scale = 1.0 if "slowdown" in sweep.target else HOUR
         low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
         values = ", ".join(f"{names[key]} = {said(value)}" for key, value in one.values.items())
         rows.append(
-            {"plan": plan, "values": values, "cost": cost.mean, "wait": wait.mean / scale, "low": low / scale, "high": high / scale}
+            {"plan": plan, "values": values, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high}
             | {"which": ON_FRONT if one.front else BEATEN}
         )
     data = pd.DataFrame(rows, columns=["plan", "values", "cost", "wait", "low", "high", "which"])
-    unit = "" if "slowdown" in sweep.target else ", hours"
+    unit = ""
+    if "slowdown" not in sweep.target:
+        data, unit = _in_one_unit(data)
     x = alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6))
-    y = alt.Y("wait:Q", title=f"{title(sweep.target)}{unit}")
+    y = alt.Y("wait:Q", title=", ".join(filter(None, (title(sweep.target), unit))))
     colour = alt.Color(
         "which:N", title=None, sort=[ON_FRONT, BEATEN], scale=alt.Scale(domain=[ON_FRONT, BEATEN], range=["#2b6cb0", "#cbd5e0"])
     )
-    tooltip = ["plan", "values", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait:Q", format=".3g")]
+    tooltip = [
+        "plan",
+        "values",
+        alt.Tooltip("cost:Q", format="$,.0f"),
+        alt.Tooltip("wait:Q", title=unit or title(sweep.target), format=".3g"),
+    ]
     points = alt.Chart(data).mark_point(size=70, filled=True, opacity=0.9).encode(x=x, y=y, color=colour, tooltip=tooltip)
     best = alt.Chart(data[data["which"] == ON_FRONT])
     line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0").encode(x=x, y=y)
@@ -222,7 +264,12 @@ def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 30
         .mark_point(size=90, filled=True, opacity=0.95)
         .encode(
             x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
-            y=alt.Y("ratio:Q", title="worst target, share of its limit", scale=alt.Scale(type="log"), axis=alt.Axis(format="~%")),
+            y=alt.Y(
+                "ratio:Q",
+                title="worst target, share of its limit",
+                scale=alt.Scale(type="log", nice=False, padding=12),
+                axis=alt.Axis(format="~%"),
+            ),
             color=alt.Color("which:N", title=None, sort=shown, scale=alt.Scale(domain=shown, range=[outcomes[name] for name in shown])),
             tooltip=["plan", "values", "which", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("ratio:Q", format=".0%")],
         )

@@ -28,7 +28,7 @@ def sweep_rows(sweep: Sweep) -> Rows:
 
 def _rows(sweep: Sweep, heading: str, plans: list[str], *, marked: bool) -> Rows:
     names = short_names(sweep.keys)
-    figures = list(dict.fromkeys([sweep.target, "wait.mean", COST, "cost.usd_per_useful_gpu_hour", "utilisation"]))
+    figures = list(dict.fromkeys([COST, sweep.target, "wait.mean", "cost.usd_per_useful_gpu_hour", "utilisation"]))
     cells = []
     for plan in plans:
         one = sweep.plans[plan]

@@ -4,7 +4,8 @@ Under common random numbers replication k of both plans saw the same demand, so 
 cancels (paired t). Plans that share no random numbers are compared as independent samples (Welch's t, Satterthwaite's degrees of freedom).
 The ratio's interval is Fieller's: all ratios R for which a t-test does not reject mean(plan) − R·mean(base) = 0 (E. C. Fieller, "Some
 problems in interval estimation", 1954). It needs no logarithm, so waits of zero do not break it, and of pairs it leaves out "no change"
-exactly when the difference's interval leaves out zero.
+exactly when the difference's interval leaves out zero. Of figures that are never negative, as waits and costs, no ratio is: their interval
+is cut at 100 % less.
 """
 
 import math
@@ -51,7 +52,7 @@ def _paired(plan: Estimate, base: Estimate, antithetic: bool) -> Difference:
         return Difference(mean=None, values=found.values)
     both = np.stack([ones, others], axis=1)
     spread = np.cov(ones, others) / len(both) if len(both) > 1 else None
-    relative = _ratio(float(ones.mean()), float(others.mean()), spread, len(both) - 1)
+    relative = _ratio(ones, others, spread, len(both) - 1)
     return Difference(mean=found.mean, low=found.low, high=found.high, values=found.values, **relative)
 
 
@@ -61,13 +62,13 @@ def _unpaired(plan: Estimate, base: Estimate, antithetic: bool) -> Difference:
         return Difference(mean=None, values=(), paired=False)
     mean = float(ones.mean() - others.mean())
     if min(len(ones), len(others)) < 2:
-        return Difference(mean=mean, values=(), paired=False, **_ratio(float(ones.mean()), float(others.mean()), None, 0))
+        return Difference(mean=mean, values=(), paired=False, **_ratio(ones, others, None, 0))
     spread = np.diag([ones.var(ddof=1) / len(ones), others.var(ddof=1) / len(others)])
     total = float(np.trace(spread))
     weight = spread[0, 0] ** 2 / (len(ones) - 1) + spread[1, 1] ** 2 / (len(others) - 1)
     freedom = total**2 / weight if weight else math.inf
     half = _t(freedom) * math.sqrt(total)
-    relative = _ratio(float(ones.mean()), float(others.mean()), spread, freedom)
+    relative = _ratio(ones, others, spread, freedom)
     return Difference(mean=mean, low=mean - half, high=mean + half, values=(), paired=False, **relative)
 
 
@@ -80,8 +81,9 @@ def _t(freedom: float) -> float:
     return t_quantile(0.5 + CONFIDENCE / 2, freedom)
 
 
-def _ratio(plan: float, base: float, spread: Floats | None, freedom: float) -> dict[str, float | None]:
-    """The ratio less 1 with Fieller's interval; `spread` is the covariance matrix of the two means."""
+def _ratio(plans: Floats, bases: Floats, spread: Floats | None, freedom: float) -> dict[str, float | None]:
+    """The ratio of means less 1 with Fieller's interval; `spread` is the covariance matrix of the two means."""
+    plan, base = float(plans.mean()), float(bases.mean())
     if base == 0:
         return {}
     found: dict[str, float | None] = {"relative": plan / base - 1}
@@ -94,4 +96,7 @@ def _ratio(plan: float, base: float, spread: Floats | None, freedom: float) -> d
     half_b = plan * base - t2 * spread[0, 1]
     c = plan**2 - t2 * spread[0, 0]
     root = math.sqrt(max(half_b**2 - a * c, 0.0))
-    return found | {"relative_low": (half_b - root) / a - 1, "relative_high": (half_b + root) / a - 1}
+    low, high = (half_b - root) / a - 1, (half_b + root) / a - 1
+    if min(plans.min(), bases.min()) >= 0:
+        low = max(low, -1.0)
+    return found | {"relative_low": low, "relative_high": high}

@@ -97,17 +97,19 @@ def plans(space: Space, points: Mapping[str, Point]) -> dict[str, Document]:
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """The shortest end of each key that no other key shares: ``nodes``, or ``h100.nodes`` where two pools have some."""
-    keys = list(keys)
+    """Each key by its last part and the parts before it that tell it from keys with the same last one.
 
-    def end(key: str, parts: int) -> str:
-        return ".".join(key.split(".")[-parts:])
+    ``nodes``, or ``committed nodes`` and ``by-the-hour nodes`` where two pools have some.
+    """
+    backwards = {key: key.split(".")[::-1] for key in keys}
 
-    names = {}
-    for key in keys:
-        parts = next(n for n in range(1, key.count(".") + 2) if sum(end(one, n) == end(key, n) for one in keys) == 1)
-        names[key] = end(key, parts)
-    return names
+    def tells_apart(place: int, last: str) -> bool:
+        return len({tuple(parts[place : place + 1]) for parts in backwards.values() if parts[0] == last}) > 1
+
+    return {
+        key: " ".join([part for place, part in enumerate(parts) if place == 0 or tells_apart(place, parts[0])][::-1])
+        for key, parts in backwards.items()
+    }
 
 
 def said(value: Any) -> str:

@@ -56,6 +56,20 @@ def test_unpaired_samples_may_differ_in_length() -> None:
     assert found.high == pytest.approx(9.5 + 3.0557 * 1.32288, abs=1e-3)
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_no_figure_that_cannot_be_negative_falls_by_more_than_all_of_it(paired: bool) -> None:
+    """Three noisy waits: the t-interval of their ratio alone would reach below nothing. What may be negative is left as it is."""
+    plan, base = [0.0, 3.0, 0.1], [30.0, 25.0, 40.0]
+    found = difference(estimate(plan), estimate(base), paired=paired)
+    assert found.relative_low == -1.0
+    assert found.relative is not None
+    assert found.relative_high is not None
+    assert -1.0 < found.relative < found.relative_high
+    signed = difference(estimate([-0.1, 3.0, 0.1]), estimate(base), paired=paired)
+    assert signed.relative_low is not None
+    assert signed.relative_low < -1.0
+
+
 def test_what_cannot_be_bounded_is_left_open() -> None:
     """A base of zero has no ratio, a base that may be zero has no interval, a single run has neither interval."""
     zero = difference(estimate([1.0, 2.0, 3.0]), estimate([0.0, 0.0, 0.0]), paired=True)

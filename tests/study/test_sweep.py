@@ -65,7 +65,20 @@ def test_a_plan_without_a_figure_is_never_on_the_front() -> None:
 
 def test_keys_are_shown_as_short_as_they_stay_apart() -> None:
     names = short_names(["providers.a.pools.x.nodes", "providers.b.pools.x.nodes", "horizon"])
-    assert list(names.values()) == ["a.pools.x.nodes", "b.pools.x.nodes", "horizon"]
+    assert list(names.values()) == ["a nodes", "b nodes", "horizon"]
+    four = short_names([f"providers.{one}.pools.{two}.nodes" for one in "ab" for two in "xy"])
+    assert list(four.values()) == ["a x nodes", "a y nodes", "b x nodes", "b y nodes"]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(".".join), unique=True))
+def test_no_two_keys_are_shown_alike(keys: list[str]) -> None:
+    """Of any lengths; each shows its own last part, and no part that it does not have."""
+    names = short_names(keys)
+    assert len(set(names.values())) == len(keys)
+    for key, name in names.items():
+        parts, shown = key.split("."), name.split(" ")
+        assert parts[-1] == shown[-1]
+        assert all(part in parts for part in shown)
 
 
 def test_a_swept_plan_is_the_run_of_its_overrides(small: Path, tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Charts: axes in units that read well, legends that name only what is drawn, and capacity nobody used in grey."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sim.report.charts import CAPACITY, cost_against_wait, cost_by_provider, wait_curves, waits_by_reason
+from sim.report.words import REASONS_IN_WORDS
+from sim.results.ledger import UNUSED
+from sim.results.statistics import Estimate
+from sim.results.summary import Summary
+from sim.scenario.document import read_document
+from sim.study.run import Run, run_plan
+from sim.study.runner import Runner
+
+SCENARIO = """# How long do a few merges wait on one machine?
+name: few-merges
+horizon: 4 d
+warmup: 1 d
+replications: 2
+workloads:
+  merges: {kind: merge, model: llama-3.1-8b, arrivals: {rate: 200/d}}
+providers:
+  here: {pools: {box: {gpu: amd-epyc-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path = Path(tmp_path_factory.mktemp("charts")) / "few.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return run_plan(read_document(path), runner=Runner(1))
+
+
+def _with(summary: Summary, figure: str, seconds: float) -> Summary:
+    """The summary as it would be had that figure been so many seconds."""
+    changed = Estimate(mean=seconds, low=seconds, high=seconds, values=(seconds,))
+    return summary.model_copy(update={"figures": summary.figures | {figure: changed}})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit", "drawn"), [(7.0, "seconds", 7.0), (90.0, "minutes", 1.5), (2 * 3600.0, "hours", 2.0), (7 * 86400.0, "days", 7.0)]
+)
+def test_waits_are_drawn_in_a_unit_that_reads_well(run: Run, seconds: float, unit: str, drawn: float) -> None:
+    """Neither 0.002 hours nor 604 800 seconds, and the interval in the same unit."""
+    chart = cost_against_wait({"one": _with(run.summary, "wait.p95", seconds)}).to_dict()
+    (row,) = next(iter(chart["datasets"].values()))
+    assert (row["wait"], row["low"], row["high"]) == (drawn, drawn, drawn)
+    assert chart["layer"][1]["encoding"]["y"]["title"] == f"p95 wait, {unit}"
+
+
+def test_a_share_of_a_wait_is_drawn_in_the_same_unit(run: Run) -> None:
+    """Merges that wait for a machine for 36 s on average: minutes would start with a nought."""
+    chart = waits_by_reason(_with(run.summary, "workload.merges.blocked.queue", 36.0)).to_dict()
+    assert chart["encoding"]["x"]["title"] == "mean wait, seconds"
+    assert _domain(chart) == [REASONS_IN_WORDS["queue"]]
+
+
+def test_a_reason_keeps_its_colour_whatever_else_jobs_waited_for(run: Run) -> None:
+    alone = waits_by_reason(run.summary).to_dict()["encoding"]["color"]["scale"]
+    beside = waits_by_reason(_with(run.summary, "workload.merges.blocked.broken", 60.0)).to_dict()["encoding"]["color"]["scale"]
+    colours = dict(zip(beside["domain"], beside["range"], strict=True))
+    assert set(colours) == {REASONS_IN_WORDS["broken"], *alone["domain"]}
+    assert colours[REASONS_IN_WORDS["queue"]] == dict(zip(alone["domain"], alone["range"], strict=True))[REASONS_IN_WORDS["queue"]]
+
+
+def test_the_axis_of_waits_begins_at_a_minute(run: Run) -> None:
+    """As its title says."""
+    chart = wait_curves(run.summary).to_dict()
+    x = chart["encoding"]["x"]
+    assert (x["scale"]["domainMin"], x["scale"]["nice"]) == (60.0, False)
+    assert min(row["wait_s"] for rows in chart["datasets"].values() for row in rows) >= 60.0
+
+
+def test_what_nobody_used_is_grey_and_last() -> None:
+    """Workloads take the colours, whatever their names sort like."""
+    billing = pd.DataFrame(
+        {"x_Replication": [0, 0, 0], "ResourceId": ["a.b"] * 3, "x_Workload": [UNUSED, "!first", "zoo"], "EffectiveCost": 1.0}
+    )
+    scale = cost_by_provider(billing).to_dict()["encoding"]["color"]["scale"]
+    assert scale["domain"] == ["!first", "zoo", UNUSED]
+    assert scale["range"][-1] == CAPACITY
+    assert CAPACITY not in scale["range"][:-1]
+
+
+def _domain(chart: dict[str, Any]) -> list[str]:
+    domain: list[str] = chart["encoding"]["color"]["scale"]["domain"]
+    return domain
