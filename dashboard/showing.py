@@ -23,6 +23,7 @@ from sim.report.charts import (
 )
 from sim.report.doubts import warnings_of
 from sim.report.optimisation_rows import considered_rows
+from sim.report.reading import PLANS, Results, read_results
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -37,14 +38,14 @@ from sim.report.rows import (
 )
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
-from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SENSITIVITY, STUDY, SWEEP, read_summary, read_table
+from sim.results.run_folder import REPORT, SCENARIO, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.units import format_duration
-from sim.study.comparison import Comparison, read_comparison
-from sim.study.optimisation import Optimisation, read_optimisation
-from sim.study.sensitivity import Sensitivity, read_sensitivity
-from sim.study.sweep import Sweep, read_sweep
+from sim.study.comparison import Comparison
+from sim.study.optimisation import Optimisation
+from sim.study.sensitivity import Sensitivity
+from sim.study.sweep import Sweep
 
 METRICS_A_ROW = 4
 
@@ -81,40 +82,47 @@ def progress_shown(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
 def show_folder(folder: Path, *, key: str) -> Path | None:
     """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the run shown, if any."""
-    if (folder / SENSITIVITY).is_file():
-        show_sensitivity(read_sensitivity(folder), folder)
-        return None
-    if (folder / SWEEP).is_file():
-        sweep = read_sweep(folder)
-        _show_heading(sweep.first, folder)
-        show_sweep(sweep)
-        kept = [plan for plan in sweep.plans if (folder / "plans" / plan).is_dir()]
-        return _show_one_plan(folder, kept, kept.index(sweep.front[0]) if sweep.front else 0, key=key)
-    if (folder / OPTIMISATION).is_file():
-        found = read_optimisation(folder)
-        _show_heading(found.final, folder)
-        show_optimisation(found)
-        return _show_one_plan(folder, [found.final.plan], 0, key=key)
-    if not (folder / STUDY).is_file():
-        _show_run(folder)
-        return folder
-    comparison = read_comparison(folder)
-    first = comparison.plans[comparison.base]
-    _show_heading(first, folder)
-    show_comparison(comparison)
-    st.subheader("One plan in detail", divider="gray")
-    plan = st.radio("Plan", list(comparison.plans), horizontal=True, key=f"{key}-plan")
-    shown = folder / "plans" / (plan or comparison.base)
-    _show_results(shown)
-    return shown
+    results = read_results(folder)
+    _show_heading(_of_all(results), folder)
+    match results:
+        case Summary():
+            _show_results(folder, results)
+            return folder
+        case Sensitivity():
+            show_sensitivity(results)
+            return None
+        case Sweep():
+            show_sweep(results)
+            kept = [plan for plan in results.plans if (folder / PLANS / plan).is_dir()]
+            first = kept.index(results.front[0]) if results.front else 0
+            return _show_one_plan(folder, kept, lambda: st.selectbox("Plan", kept, index=first, key=f"{key}-plan"))
+        case Optimisation():
+            show_optimisation(results)
+            return _show_one_plan(folder, [results.final.plan])
+        case Comparison():
+            show_comparison(results)
+            plans = list(results.plans)
+            return _show_one_plan(folder, plans, lambda: st.radio("Plan", plans, horizontal=True, key=f"{key}-plan") or plans[0])
 
 
-def _show_one_plan(folder: Path, plans: list[str], first: int, *, key: str) -> Path:
-    """A plan with all that its run says; of several, one to be chosen."""
-    st.subheader("One plan in detail" if len(plans) > 1 else f"In detail: {plain(plans[0])}", divider="gray")
-    plan = st.selectbox("Plan", plans, index=first, key=f"{key}-plan") if len(plans) > 1 else plans[0]
-    shown = folder / "plans" / plan
-    _show_results(shown)
+def _of_all(results: Results) -> Summary:
+    """The summary whose horizon, replications and seed are those of the whole study."""
+    match results:
+        case Summary():
+            return results
+        case Optimisation():
+            return results.final
+        case Comparison():
+            return results.plans[results.base]
+        case _:
+            return results.first
+
+
+def _show_one_plan(folder: Path, plans: list[str], choose: Callable[[], str] | None = None) -> Path:
+    """A plan with all that its run says: the one there is, or the one that a widget has the reader choose."""
+    st.subheader("One plan in detail" if choose else f"In detail: {plain(plans[0])}", divider="gray")
+    shown = folder / PLANS / (choose() if choose else plans[0])
+    _show_results(shown, read_summary(shown))
     return shown
 
 
@@ -145,9 +153,8 @@ def show_comparison(comparison: Comparison) -> None:
     _show_sentences(list(comparison.verdicts.values()))
 
 
-def show_sensitivity(sensitivity: Sensitivity, folder: Path) -> None:
+def show_sensitivity(sensitivity: Sensitivity) -> None:
     """A tornado and a table for each figure."""
-    _show_heading(sensitivity.first, folder)
     for figure in sensitivity.effects:
         _show_chart(tornado(sensitivity, figure))
         show_rows(sensitivity_rows(sensitivity, figure))
@@ -181,11 +188,6 @@ def _mark_doubts(*summaries: Summary) -> None:
             st.warning(plain(line if len(summaries) == 1 else f"{summary.plan}: {line}"))
 
 
-def _show_run(folder: Path) -> None:
-    _show_heading(read_summary(folder), folder)
-    _show_results(folder)
-
-
 def _show_heading(summary: Summary, folder: Path) -> None:
     st.header(plain(summary.question or summary.scenario))
     st.caption(
@@ -196,8 +198,7 @@ def _show_heading(summary: Summary, folder: Path) -> None:
     )
 
 
-def _show_results(folder: Path) -> None:
-    summary = read_summary(folder)
+def _show_results(folder: Path, summary: Summary) -> None:
     timeline, billing = read_table(folder, "timeline"), read_table(folder, "billing")
     _mark_doubts(summary)
     _show_headlines(headline_rows(summary))

@@ -33,7 +33,7 @@ def choose_scenario(key: str) -> tuple[str, Document]:
 def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The keys chosen and the values given to each, as `study.sweep` and `study.optimise.over` hold them; InputError with each mistake."""
     offered = [*written, *(one for one in _keys(document.data) if one not in written)]
-    chosen = st.multiselect("Keys to vary", offered, default=list(written), key=f"{key}-keys")
+    chosen = st.multiselect("Keys to vary", offered, default=list(written), key=f"{key}-keys", placeholder="Choose keys")
     over, problems = {}, []
     for one in chosen:
         shown = _shown(written[one]) if one in written else one_line(_at(document.data, one))

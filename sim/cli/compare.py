@@ -18,7 +18,6 @@ def add(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from sim.results.run_folder import refuse_folder
     from sim.scenario.errors import InputError
     from sim.study.comparison import run_plans, scenario_documents, study_name
     from sim.study.earlier import earlier_documents
@@ -28,8 +27,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.earlier and len(opened) > 1:
         raise InputError.of("takes one scenario, whose deliveries come earlier; name one", where="--earlier")
     documents = earlier_documents(opened[0], options.earlier) if options.earlier else scenario_documents(opened)
-    if options.out is not None:
-        refuse_folder(options.out, replace=False)
     with resumable_study(study_name([prepare(document) for document in documents.values()]), options) as store:
         with running(options, store) as runner:
             study = run_plans(documents, runner)

@@ -1,29 +1,33 @@
-"""Keep what a command found and say where: the end of every command that runs plans."""
+"""Keep what a command found and say it and where it lies: the end of every command that runs plans."""
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.study.comparison import Study
+    from sim.study.optimise import Optimised
     from sim.study.run import Run
 
 
-def keep(result: "Run | Study", options: argparse.Namespace) -> None:
-    """Write the folder and print the results, as text or as one JSON document."""
+def keep(result: "Run | Study | Optimised", options: argparse.Namespace) -> None:
+    """Write the folder and print what it says."""
     from sim.report.saving import save
-    from sim.report.terminal import console, print_comparison, print_summary, print_where
-    from sim.results.run_folder import REPORT
-    from sim.study.run import Run
 
-    folder = save(result, options.out)
+    show(save(result, options.out), options)
+
+
+def show(folder: Path, options: argparse.Namespace) -> None:
+    """Print what a finished folder says: as one JSON document, or as text and where the report lies."""
+    from sim.report.reading import read_results
+    from sim.report.terminal import console, print_results, print_where
+    from sim.results.run_folder import REPORT
+
+    results = read_results(folder)
     if options.json:
-        said = result.summary if isinstance(result, Run) else result.comparison
-        print(json.dumps(said.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
+        print(json.dumps(results.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
         return
     out = console()
-    if isinstance(result, Run):
-        print_summary(out, result.summary)
-    else:
-        print_comparison(out, result.comparison)
+    print_results(out, results)
     print_where(out, folder, folder / REPORT)

@@ -1,10 +1,10 @@
 """``leadtime optimise``: the cheapest plan that meets every target, with its reasons."""
 
 import argparse
-import json
 from typing import Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.keeping import keep
 from sim.cli.running import resumable_study, running
 
 NO_PLAN = 1
@@ -22,9 +22,6 @@ def add(commands: Any) -> None:
 
 
 def _optimise(options: argparse.Namespace) -> int:
-    from sim.report.saving import save
-    from sim.report.terminal import console, print_optimisation, print_where
-    from sim.results.run_folder import REPORT, refuse_folder
     from sim.study.optimise import optimise, prepare_optimisation
     from sim.study.preparation import prepare
     from sim.study.run import run_name
@@ -36,17 +33,8 @@ def _optimise(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             document = document.override(f"study.optimise.{name}", getattr(options, name), place=f"--{name}")
     problem = prepare_optimisation(document)
-    if options.out is not None:
-        refuse_folder(options.out, replace=False)
     with resumable_study(run_name(prepare(problem.document)), options) as store:
         with running(options, store) as runner:
             result = optimise(problem, runner)
-        folder = save(result, options.out)
-    found = result.optimisation
-    if options.json:
-        print(json.dumps(found.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
-    else:
-        out = console()
-        print_optimisation(out, found)
-        print_where(out, folder, folder / REPORT)
-    return NO_PLAN if options.check and found.chosen is None else 0
+        keep(result, options)
+    return NO_PLAN if options.check and result.optimisation.chosen is None else 0

@@ -20,15 +20,11 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from sim.results.run_folder import refuse_folder
-
-    document = open_scenario(options.scenario, options)
-    if options.out is not None:
-        refuse_folder(options.out, replace=False)
     from sim.study.comparison import plan_documents, run_plans, study_name
     from sim.study.preparation import prepare
     from sim.study.run import Run, run_name, run_plan
 
+    document = open_scenario(options.scenario, options)
     plans = plan_documents(document)
     name = study_name([prepare(plan) for plan in plans.values()]) if plans else run_name(prepare(document))
     with resumable_study(name, options) as store:

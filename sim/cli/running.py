@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def resumable_study(name: str, options: argparse.Namespace) -> Iterator["Store"]:
-    """The store of the study of that folder name; run and keep it within the block."""
+    """The store of the study of that folder name; run and keep it within the block. InputError where ``--out`` is taken."""
     from sim.report.saving import RUNS
+    from sim.results.run_folder import refuse_folder
     from sim.study.store import resumable
 
+    if options.out is not None:
+        refuse_folder(options.out, replace=False)
     with resumable(RUNS / name if options.out is None else options.out, name) as store:
         yield store
 

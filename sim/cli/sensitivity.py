@@ -1,10 +1,10 @@
 """``leadtime sensitivity``: which inputs move the answer, and by how much."""
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.keeping import show
 from sim.cli.running import resumable_study, running
 
 if TYPE_CHECKING:
@@ -38,19 +38,10 @@ def _document(options: argparse.Namespace) -> "Document":
 
 def _sensitivity(options: argparse.Namespace) -> int:
     from sim.report.saving import save_sensitivity
-    from sim.report.terminal import console, print_sensitivity, print_where
-    from sim.results.run_folder import REPORT, refuse_folder
     from sim.study.sensitivity import prepare_sensitivity
 
     plan = prepare_sensitivity(_document(options))
-    if options.out is not None:
-        refuse_folder(options.out, replace=False)
     with resumable_study(plan.folder_name, options) as store, running(options, store) as runner:
-        folder, result = save_sensitivity(plan, options.out, runner)
-    if options.json:
-        print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
-        return 0
-    out = console()
-    print_sensitivity(out, result)
-    print_where(out, folder, folder / REPORT)
+        folder, _ = save_sensitivity(plan, options.out, runner)
+    show(folder, options)
     return 0

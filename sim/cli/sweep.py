@@ -1,10 +1,10 @@
 """``leadtime sweep``: every plan of a grid or a sample, and which of them are worth a look."""
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.keeping import show
 from sim.cli.running import resumable_study, running
 
 if TYPE_CHECKING:
@@ -33,19 +33,10 @@ def _document(options: argparse.Namespace) -> "Document":
 
 def _sweep(options: argparse.Namespace) -> int:
     from sim.report.saving import save_sweep
-    from sim.report.terminal import console, print_sweep, print_where
-    from sim.results.run_folder import REPORT, refuse_folder
     from sim.study.sweep import prepare_sweep
 
     plans = prepare_sweep(_document(options), options.target)
-    if options.out is not None:
-        refuse_folder(options.out, replace=False)
     with resumable_study(plans.folder_name, options) as store, running(options, store) as runner:
-        folder, result = save_sweep(plans, options.out, runner)
-    if options.json:
-        print(json.dumps(result.model_dump(mode="json") | {"folder": str(folder)}, indent=1, allow_nan=False))
-        return 0
-    out = console()
-    print_sweep(out, result)
-    print_where(out, folder, folder / REPORT)
+        folder, _ = save_sweep(plans, options.out, runner)
+    show(folder, options)
     return 0

@@ -4,10 +4,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, TypeVar
 
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.plugins import plugins
+
+Terms = TypeVar("Terms")
+"""What a policy is built from."""
+Policy = TypeVar("Policy")
 
 
 class PluginError(InputError):
@@ -21,13 +25,13 @@ class PluginError(InputError):
         return (type(self), (self.problems, self.details))
 
 
-def policy(kind: str, name: str, own: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """What builds the policy of this name; PluginError where a plugin cannot be loaded."""
+def policy(kind: str, name: str, own: Mapping[str, Callable[[Terms], Policy]]) -> Callable[[Terms], Policy]:
+    """What builds the policy of this name, one of our `own` or a plugin's; PluginError where a plugin cannot be loaded."""
     if name in own:
         return own[name]
     point = plugins(kind)[name]
     try:
-        built: Callable[..., Any] = point.load()
+        built: Callable[[Terms], Policy] = point.load()
     except Exception as error:
         raise _failed(point, error) from error
     return built

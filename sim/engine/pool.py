@@ -16,8 +16,9 @@ from sim.engine.backfill import BACKFILLS, Backfill
 from sim.engine.backfill.room import Room
 from sim.engine.clock import COMPLETION, Clock
 from sim.engine.leases import Leases
-from sim.engine.orderings import Observer, Queueing, ordering_of
+from sim.engine.orderings import ORDERINGS, Observer, Queueing
 from sim.engine.placement import PackedNodes, Place, Placement, SpreadGpus
+from sim.engine.plugins import policy
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Provisioned, Records
 from sim.engine.tenant_usage import TenantUsage
@@ -115,7 +116,7 @@ class Pool:
             if plan.keep_warm_s is not None:
                 self._leases = Leases(nodes, plan.keep_warm_s, plan.draw_delay)
         self._estimate_ratio = cells(jobs.estimate_ratio)
-        self._queue = ordering_of(queue.order, Queueing(jobs, clock, self.estimate_s, usage, queue.weights))
+        self._queue = policy("orderings", queue.order, ORDERINGS)(Queueing(jobs, clock, self.estimate_s, usage, queue.weights))
         self._places: dict[int, Place] = {}
         self._observers: list[Observer] = [self._queue] if isinstance(self._queue, Observer) else []
         self._backfill: Backfill | None = None
@@ -132,25 +133,19 @@ class Pool:
 
     def submit(self, job: int) -> None:
         """Start a job now if it is first in line and fits, or may overtake, else queue it."""
-        queue = self._queue
-        if self._backfill is not None:
-            queue.push(job)
-            self._waiting_gpu_s += self._gpus[job] * self._duration[job]
-            self._backfill.arrived(job)
-            return
-        if queue:
-            queue.push(job)
-            self._waiting_gpu_s += self._gpus[job] * self._duration[job]
-            if queue.head() == job:  # it goes ahead of all that wait, and may fit where they do not
-                self.serve()
-            return
-        gpus = self._gpus[job]
-        place = self.placement.take(gpus)
-        if place is False:
-            queue.push(job)
-            self._waiting_gpu_s += gpus * self._duration[job]
-            return
-        self._begin(job, gpus, place)
+        queue, backfill, gpus = self._queue, self._backfill, self._gpus[job]
+        alone = not queue and backfill is None
+        if alone:
+            place = self.placement.take(gpus)
+            if place is not False:
+                self._begin(job, gpus, place)
+                return
+        queue.push(job)
+        self._waiting_gpu_s += gpus * self._duration[job]
+        if backfill is not None:
+            backfill.arrived(job)
+        elif not alone and queue.head() == job:  # it goes ahead of all that wait, and may fit where they do not
+            self.serve()
 
     def _begin(self, job: int, gpus: int, place: Place) -> Completion:
         start = now = self.clock._now
@@ -233,7 +228,10 @@ class Pool:
 
     def withdraw_first(self) -> None:
         """Take the first in line out of the queue; `serve` follows, for the next may fit."""
-        job = self._queue.pop()
+        self._withdrawn(self._queue.pop())
+
+    def _withdrawn(self, job: int) -> None:
+        """Count a job that was taken out of the queue as waiting here no more."""
         self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
         if self._backfill is not None:
             self._backfill.withdrawn(job)

@@ -89,5 +89,4 @@ def routing_of(terms: RoutingTerms, pools: Sequence[Pool], jobs: JobTable, clock
     if len(pools) == 1:
         return OnePool(pools[0])
     preferred = [pools[index] for index in terms.preferred] or list(pools)
-    routing: Routing = policy("routings", terms.policy, ROUTINGS)(Market(preferred, jobs, clock, terms))
-    return routing
+    return policy("routings", terms.policy, ROUTINGS)(Market(preferred, jobs, clock, terms))

@@ -21,7 +21,7 @@ from sim.engine.routing import RoutingTerms
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.errors import InputError
-from sim.scenario.offers import BlockOffer, OnDemandOffer, ReservedOffer, SpotOffer
+from sim.scenario.offers import BlockOffer, LeasedOffer, ReservedOffer, SpotOffer
 from sim.scenario.providers import Pool, Provider
 from sim.scenario.quota_rules import elastic_gpus
 from sim.scenario.reclaim import Reclaim
@@ -67,7 +67,7 @@ def _plan(
         nodes=nodes,
         gpus_per_node=pool.gpus_per_node,
         placement=pool.placement,
-        keep_warm_s=offer.keep_warm if isinstance(offer, OnDemandOffer | SpotOffer) and pool.elastic is None else None,
+        keep_warm_s=offer.keep_warm if isinstance(offer, LeasedOffer) and pool.elastic is None else None,
         draw_delay=answer,
         mean_delay_s=pool.provisioning.mean if pool.leased else 0.0,
         deliveries=tuple(deliveries),
@@ -76,7 +76,7 @@ def _plan(
         expiring=pool.nodes if isinstance(offer, BlockOffer) else sum(one.nodes for one in pool.expiries),
         metered=pool.leased and pool.elastic is not None,
         quota=_quota(seller, provider, pool),
-        minimum_s=offer.minimum if isinstance(offer, OnDemandOffer | SpotOffer) else 0.0,
+        minimum_s=offer.minimum if isinstance(offer, LeasedOffer) else 0.0,
         usd_per_gpu_hour=step_path(offer.price(pool.gpus_per_node)).mean(0.0, horizon or YEAR) if pool.leased else 0.0,
         changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
     )

@@ -11,8 +11,9 @@ import numpy as np
 
 from sim.engine.clock import Clock
 from sim.engine.placement import PackedNodes, Place, nodes_of
+from sim.engine.plugins import policy
 from sim.engine.pool import Completion, Pool, PoolPlan
-from sim.engine.preemptions import Preemption, Yielding, preemption_of
+from sim.engine.preemptions import PREEMPTIONS, Preemption, Yielding
 from sim.engine.preemptions.victims import victims
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import RESIZE, Attempt, Records
@@ -55,7 +56,8 @@ class VolatilePool(Pool):
         self._preemption: Preemption | None = None
         if queue.preemption is not None:
             self._most_yields = queue.preemption.at_most
-            self._preemption = preemption_of(queue.preemption.policy, Yielding(remaining.table, queue.preemption, self.attained_gpu_s))
+            yielding = Yielding(remaining.table, queue.preemption, self.attained_gpu_s)
+            self._preemption = policy("preemptions", queue.preemption.policy, PREEMPTIONS)(yielding)
         self._know_new_nodes()
 
     # Runs
@@ -139,10 +141,8 @@ class VolatilePool(Pool):
             chosen = self._victims(preemption, job)
             if not chosen:
                 return
-            gpus = self._gpus[self._queue.pop()]  # before those that make room come back, perhaps ahead of it
-            self._waiting_gpu_s -= gpus * self._duration[job]
-            if self._backfill is not None:
-                self._backfill.withdrawn(job)
+            self.withdraw_first()  # before those that make room come back, perhaps ahead of it
+            gpus = self._gpus[job]
             for victim in chosen:
                 self._made_room[victim] += 1
                 self.interrupt(victim, PREEMPTION, GRACEFUL_S)
@@ -293,9 +293,7 @@ class VolatilePool(Pool):
             if self.can_run(job):
                 self._queue.push(job)
             else:
-                self._waiting_gpu_s -= self._gpus[job] * self._duration[job]
-                if self._backfill is not None:
-                    self._backfill.withdrawn(job)
+                self._withdrawn(job)
                 self.reroute(job)
         self.serve()
 

@@ -7,19 +7,20 @@ import tempfile
 from pathlib import Path
 
 from sim.report.page import comparison_page, optimisation_page, sensitivity_page, summary_page, sweep_page
-from sim.results.run_folder import OPTIMISATION, REPORT, SCENARIO, SENSITIVITY, SWEEP, read_summary, read_table, written_folder
+from sim.report.reading import PLANS, read_results
+from sim.results.run_folder import REPORT, SCENARIO, SENSITIVITY, SWEEP, read_table, written_folder
+from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
-from sim.study.comparison import Study, read_comparison
-from sim.study.optimisation import read_optimisation
+from sim.study.comparison import Comparison, Study
+from sim.study.optimisation import Optimisation
 from sim.study.optimise import Optimised
 from sim.study.run import Run
 from sim.study.runner import Runner
-from sim.study.sensitivity import Sensitivity, SensitivityPlan, read_sensitivity, run_sensitivity
-from sim.study.sweep import TABLE, Sweep, SweepPlans, read_sweep, run_sweep
+from sim.study.sensitivity import Sensitivity, SensitivityPlan, run_sensitivity
+from sim.study.sweep import TABLE, Sweep, SweepPlans, run_sweep
 
 RUNS = Path("runs")
-PLANS = "plans"
 MOST_FOLDERS = 50
 
 
@@ -70,18 +71,20 @@ def save_sensitivity(plan: SensitivityPlan, out: Path | None = None, runner: Run
 
 def render(folder: Path) -> str:
     """The report page of a run or study folder; InputError where it is neither."""
-    if (folder / SWEEP).is_file():
-        return sweep_page(read_sweep(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
-    if (folder / OPTIMISATION).is_file():
-        return optimisation_page(read_optimisation(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
-    if (folder / SENSITIVITY).is_file():
-        return sensitivity_page(read_sensitivity(folder), (folder / SCENARIO).read_text(encoding="utf-8"))
-    if (folder / PLANS).is_dir():
-        comparison = read_comparison(folder)
-        return comparison_page(comparison, (folder / PLANS / comparison.base / SCENARIO).read_text(encoding="utf-8"))
-    summary = read_summary(folder)
-    tables = {name: read_table(folder, name) for name in ("timeline", "billing")}
-    return summary_page(summary, tables, (folder / SCENARIO).read_text(encoding="utf-8"))
+    results = read_results(folder)
+    kept = folder / PLANS / results.base if isinstance(results, Comparison) else folder
+    scenario = (kept / SCENARIO).read_text(encoding="utf-8")
+    match results:
+        case Sweep():
+            return sweep_page(results, scenario)
+        case Optimisation():
+            return optimisation_page(results, scenario)
+        case Sensitivity():
+            return sensitivity_page(results, scenario)
+        case Comparison():
+            return comparison_page(results, scenario)
+        case Summary():
+            return summary_page(results, {name: read_table(folder, name) for name in ("timeline", "billing")}, scenario)
 
 
 def rewrite_report(folder: Path) -> Path:

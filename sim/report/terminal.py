@@ -17,6 +17,7 @@ from sim.report.doubts import warnings_of
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
 from sim.report.optimisation_rows import FEW_ROWS, considered_rows
 from sim.report.published_rows import published_notes, published_rows
+from sim.report.reading import Results
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -52,7 +53,22 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
-def print_summary(out: Console, summary: Summary) -> None:
+def print_results(out: Console, results: Results) -> None:
+    """A run's results or a study's."""
+    match results:
+        case Summary():
+            _print_summary(out, results)
+        case Comparison():
+            _print_comparison(out, results)
+        case Sweep():
+            _print_sweep(out, results)
+        case Optimisation():
+            _print_optimisation(out, results)
+        case Sensitivity():
+            _print_sensitivity(out, results)
+
+
+def _print_summary(out: Console, summary: Summary) -> None:
     _print_head(out, summary)
     _print_warnings(out, summary)
     _print_rows(out, headline_rows(summary))
@@ -62,7 +78,7 @@ def print_summary(out: Console, summary: Summary) -> None:
     _print_basis(out, summary)
 
 
-def print_comparison(out: Console, comparison: Comparison) -> None:
+def _print_comparison(out: Console, comparison: Comparison) -> None:
     first = comparison.plans[comparison.base]
     _print_head(out, first, question=comparison.question)
     for plan, summary in comparison.plans.items():
@@ -75,14 +91,14 @@ def print_comparison(out: Console, comparison: Comparison) -> None:
     _print_basis(out, first)
 
 
-def print_sweep(out: Console, sweep: Sweep) -> None:
+def _print_sweep(out: Console, sweep: Sweep) -> None:
     _print_head(out, sweep.first)
     _print_rows(out, sweep_rows(sweep))
     _print_rows(out, front_rows(sweep))
     _print_basis(out, sweep.first)
 
 
-def print_optimisation(out: Console, found: Optimisation) -> None:
+def _print_optimisation(out: Console, found: Optimisation) -> None:
     _print_head(out, found.final, question=found.question)
     out.print(f"[bold]{escape(found.answer)}[/bold]", soft_wrap=True)
     for line in (*found.why, f"How: {found.how}."):
@@ -93,7 +109,7 @@ def print_optimisation(out: Console, found: Optimisation) -> None:
     _print_basis(out, found.final)
 
 
-def print_sensitivity(out: Console, sensitivity: Sensitivity) -> None:
+def _print_sensitivity(out: Console, sensitivity: Sensitivity) -> None:
     """Which inputs move which figure."""
     _print_head(out, sensitivity.first)
     for figure in sensitivity.effects:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sim.scenario.errors import Broken
-from sim.scenario.offers import BlockOffer, Capex, OnDemandOffer, OwnedOffer, SpotOffer
+from sim.scenario.offers import BlockOffer, Capex, LeasedOffer, OwnedOffer, SpotOffer
 from sim.scenario.over_time import OverTime
 from sim.scenario.providers import Pool
 from sim.scenario.units import format_duration
@@ -21,7 +21,7 @@ def broken_offer_rules(path: Path, pool: Pool, horizon: float | None) -> Iterato
         for other in ("deliveries", "expiries"):
             if getattr(pool, other):
                 yield (*path, other), "found beside spot, whose nodes come and go as 'reclaim' says; leave it out"
-    if isinstance(offer, OnDemandOffer | SpotOffer) and pool.elastic is not None and "keep_warm" in offer.model_fields_set:
+    if isinstance(offer, LeasedOffer) and pool.elastic is not None and "keep_warm" in offer.model_fields_set:
         yield (*path, "offer", "keep-warm"), "found beside elastic, whose 'idle' says when nodes go back; leave keep-warm out"
     key = offer.kind
     if not (isinstance(offer, OwnedOffer) and isinstance(offer.owned, Capex)):

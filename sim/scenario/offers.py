@@ -112,26 +112,29 @@ class BlockOffer(Word):
         return self.block
 
 
-class OnDemandOffer(Word):
+class LeasedOffer(Word):
     """Nodes asked for when needed, paid by the second from the answer to the return, at least for `minimum`."""
+
+    keep_warm: Duration = 600.0
+    minimum: Duration = 0.0
+
+
+class OnDemandOffer(LeasedOffer):
+    """Leased nodes that stay for as long as they are wanted."""
 
     kind: ClassVar[str] = "on-demand"
     on_demand: PriceOverTime
-    keep_warm: Duration = 600.0
-    minimum: Duration = 0.0
 
     def price(self, _: int) -> OverTime:
         return self.on_demand
 
 
-class SpotOffer(Word):
-    """Spare nodes, leased like on-demand ones, that the provider takes back as `reclaim` says."""
+class SpotOffer(LeasedOffer):
+    """Leased nodes, spare ones, that the provider takes back as `reclaim` says."""
 
     kind: ClassVar[str] = "spot"
     spot: PriceOverTime
     reclaim: Reclaim
-    keep_warm: Duration = 600.0
-    minimum: Duration = 0.0
 
     def price(self, _: int) -> OverTime:
         return self.spot

@@ -9,7 +9,7 @@ from sim.scenario.distributions import Distribution, DurationDistribution
 from sim.scenario.elastic import Elastic, Expiry
 from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
-from sim.scenario.offers import Offer, OnDemandOffer, SpotOffer
+from sim.scenario.offers import LeasedOffer, Offer
 from sim.scenario.power import Power
 from sim.scenario.quotas import Quotas
 from sim.scenario.units import Bandwidth, Duration, Whole
@@ -60,7 +60,7 @@ class Pool(Word):
     @property
     def leased(self) -> bool:
         """Whether its nodes are asked for when work needs them, and paid only then."""
-        return isinstance(self.offer, OnDemandOffer | SpotOffer)
+        return isinstance(self.offer, LeasedOffer)
 
     @property
     def most_nodes(self) -> int:

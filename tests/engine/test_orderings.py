@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
 from sim.engine.clock import Clock
-from sim.engine.orderings import ORDERINGS, Queueing, ordering_of
+from sim.engine.orderings import ORDERINGS, Queueing
 from sim.engine.pool import PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.simulation import simulate
@@ -58,7 +58,7 @@ def test_an_ordering_serves_by_its_rank(order: str) -> None:
     jobs = JobTable.build(arrival, np.ones(count, np.int32), lasts + 1.0, priority=priority.astype(np.int32), deadline_s=arrival + deadline)
     ranks = {"fifo": arrival, "priority": -priority, "sjf": lasts, "edf": arrival + deadline}[order]
     clock = Clock()
-    queue = ordering_of(order, Queueing(jobs, clock, lambda job: float(lasts[job] + 1), TenantUsage(jobs, clock)))
+    queue = ORDERINGS[order](Queueing(jobs, clock, lambda job: float(lasts[job] + 1), TenantUsage(jobs, clock)))
     waiting: list[int] = []
     coming = list(range(count))
     while coming or waiting:

@@ -13,9 +13,8 @@ from sim.engine.orderings.least_attained import LeastAttained
 from sim.engine.orderings.priority import priority
 from sim.engine.orderings.queueing import Observer, Ordering, Queueing
 from sim.engine.orderings.shortest_first import shortest_first
-from sim.engine.plugins import policy
 
-__all__ = ["ORDERINGS", "Observer", "Ordering", "Queueing", "ordering_of"]
+__all__ = ["ORDERINGS", "Observer", "Ordering", "Queueing"]
 
 ORDERINGS: dict[str, Callable[[Queueing], Ordering]] = {
     "fifo": Fifo,
@@ -25,9 +24,3 @@ ORDERINGS: dict[str, Callable[[Queueing], Ordering]] = {
     "las": LeastAttained,
     "fair-share": FairShare,
 }
-
-
-def ordering_of(name: str, queueing: Queueing) -> Ordering:
-    """The ordering of that name, for one pool's queue."""
-    ordering: Ordering = policy("orderings", name, ORDERINGS)(queueing)
-    return ordering

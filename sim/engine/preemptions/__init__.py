@@ -7,22 +7,15 @@ Third parties add theirs as entry points of the group ``leadtime.preemptions``: 
 
 from collections.abc import Callable
 
-from sim.engine.plugins import policy
 from sim.engine.preemptions.attained_service import AttainedService
 from sim.engine.preemptions.priority import HigherPriority
 from sim.engine.preemptions.workloads import NamedWorkloads
 from sim.engine.preemptions.yielding import Preemption, Yielding
 
-__all__ = ["PREEMPTIONS", "Preemption", "Yielding", "preemption_of"]
+__all__ = ["PREEMPTIONS", "Preemption", "Yielding"]
 
 PREEMPTIONS: dict[str, Callable[[Yielding], Preemption]] = {
     "priority": HigherPriority,
     "workloads": NamedWorkloads,
     "attained-service": AttainedService,
 }
-
-
-def preemption_of(name: str, yielding: Yielding) -> Preemption:
-    """The preemption of that name, for one pool."""
-    preemption: Preemption = policy("preemptions", name, PREEMPTIONS)(yielding)
-    return preemption
