@@ -21,6 +21,9 @@ from profiler.merging.ties import Read, thresholds, ties
 Arithmetic = Callable[..., torch.Tensor]
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
 """Elements of a chunk where nothing is fused: its temporaries stay in a CPU's last cache; a GPU wants few, large kernels."""
+THREADED: dict[str, Any] = {"cpp.dynamic_threads": True}
+"""A CPU's kernel takes the threads it finds at each call. Without this the first size that anyone compiled it for decides, for later sizes
+and, through the compiler's cache on disk, for later processes too: one thread for ever after a small tensor (measured: half the speed)."""
 MOST_VARIANTS = 64
 """Of one kernel, by number of experts and dtype, before torch would stop compiling more."""
 
@@ -100,7 +103,7 @@ def _compiled(arithmetic: Arithmetic) -> Callable[..., None]:
     # `run` is one code object for every arithmetic, number of experts and dtype.
     dynamo: Any = torch._dynamo.config
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
-    compiled: Callable[..., None] = torch.compile(run, dynamic=True)
+    compiled: Callable[..., None] = torch.compile(run, dynamic=True, options=THREADED)
     return compiled
 
 
