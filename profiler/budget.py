@@ -101,7 +101,8 @@ class FirstRound:
             by_probe.setdefault(item.probe, []).append(item.shape)
         for probe, shapes in by_probe.items():
             self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in spread_order(shapes)]
-            if found := trial(self._waiting[probe]):
+            # The product of an anchor's sizes says nothing of its work; its first call is refused where it is absurdly slow.
+            if probe not in self._anchors and (found := trial(self._waiting[probe])):
                 tried, ratio = found
                 self._waiting[probe].remove(tried)
                 self._waiting[probe].insert(0, tried)
