@@ -12,7 +12,7 @@ import psutil
 import torch
 
 import sim
-from profiler.kept_memory import KEEPING
+from profiler.child_environment import KEEPING
 from profiler.nvml import nvml_here
 from sim.cost.calibration import Device, Software
 from sim.scenario.errors import InputError

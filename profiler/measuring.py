@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from profiler.kept_memory import give_back
+from profiler.child_environment import give_back
 from profiler.probes import Probe, Shape, smaller
 
 READY = "ready"

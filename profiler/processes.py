@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from profiler.kept_memory import keeping_environment
+from profiler.child_environment import child_environment
 from profiler.measuring import READY, Request, Sample
 
 START_PATIENCE_S = 180.0
@@ -39,7 +39,7 @@ class MeasuringProcess:
             # A session of its own: Ctrl-C is for the parent, whose end ends it (it listens to its stdin).
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True, start_new_session=True,
-                env=keeping_environment(),
+                env=child_environment(),
             )  # fmt: skip
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
 
-from profiler.kept_memory import children_keep_memory
+from profiler.child_environment import of_children
 from profiler.queue_worker import READY, WorkerPlan, serve
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
@@ -51,7 +51,7 @@ def _workers(plan: WorkerPlan, count: int) -> Iterator[list[Connection]]:
     processes = [context.Process(target=serve, args=(theirs, plan), daemon=True) for _, theirs in pairs]
     ours = [one for one, _ in pairs]
     try:
-        with children_keep_memory():
+        with of_children():
             for process in processes:
                 process.start()
         for _, theirs in pairs:
