@@ -4,6 +4,7 @@ Results go into memory taken beforehand: a large one that the system maps and cl
 product itself (measured: 26 ms for 4 in int8, 4080×3488×80).
 """
 
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,15 +14,16 @@ import torch
 
 from profiler.probes import Shape, Work, filled_space
 
-MOST_FLOPS = {"cpu": 2.5e10, "cuda": 5e12}
-"""Per call: about a fifth of a second on a small CPU, a few milliseconds on a large GPU."""
+LEAST_FLOPS, MOST_FLOPS = {"cpu": 5e7, "cuda": 2e9}, {"cpu": 2.5e10, "cuda": 5e12}
+"""Per call: from where work begins to outweigh the call itself (a layer 512 wide and 96 tokens; jobs are made of more) to a fifth of a
+second on a small CPU, a few milliseconds on a large GPU."""
 
 
 def product_shapes(device: torch.device, *, quick: bool) -> list[Shape]:
     """(m, n, k) from a few dozen rows to thousands; multiples of 16 suit every dtype's kernels."""
     high = 8192 if device.type == "cpu" else 16384
     points = filled_space(72 if quick else 200, 32, high, 16)
-    kept = [point for point in points if 2.0 * point[0] * point[1] * point[2] <= MOST_FLOPS[device.type]]
+    kept = [point for point in points if LEAST_FLOPS[device.type] <= 2.0 * math.prod(point) <= MOST_FLOPS[device.type]]
     return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 14 if quick else 60]]
 
 
