@@ -8,6 +8,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_moved, models_read
 from sim.cost.models import ModelShape
 from sim.cost.products import product_seconds
+from sim.cost.storage import storage_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
 from sim.scenario.workloads import MergeMethod, Precision
 
@@ -44,10 +45,9 @@ def _streamed(method: MergeMethod, shape: Shape, calibration: Calibration) -> fl
         return None
     model, read = shape["parameters"] * float(BYTES_PER_PARAMETER), models_read(method, shape["experts"])
     return MergeCost(
-        read_s=calibration.fit("disk-read").bytes_seconds(read * model),
+        storage_s=storage_seconds(read * model, model, calibration),
         host_s=calibration.fit("host-copy").bytes_seconds((read + 1) * model) if on_gpu else 0.0,
         device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, shape["experts"]) * model),
-        write_s=calibration.fit("disk-write").bytes_seconds(model),
     ).seconds
 
 

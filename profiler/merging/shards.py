@@ -101,9 +101,14 @@ def merged_header(model: StoredModel, shard: str) -> tuple[bytes, list[str]]:
         one = model.tensors[name]
         entries[name] = {"dtype": one.dtype, "shape": list(one.shape), "data_offsets": [at, at + one.bytes]}
         at += one.bytes
+    return head(entries), names
+
+
+def head(entries: dict[str, Any]) -> bytes:
+    """The bytes before a shard's first tensor."""
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text, names
+    return struct.pack("<Q", len(text)) + text
 
 
 def merged_index(model: StoredModel) -> bytes:

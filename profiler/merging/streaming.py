@@ -20,10 +20,9 @@ from pathlib import Path
 import torch
 
 from profiler.merging.combining import Combination, combination
-from profiler.merging.files import AppendedFile, read_into
+from profiler.merging.files import AppendedFile, drop_cache, read_into
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import INDEX, MERGED, Stored, StoredModel, check_agreement, merged_header, merged_index, stored_model
-from profiler.probes.disk import drop_cache
 from sim.scenario.errors import InputError
 
 SLOTS = 3

@@ -1,22 +1,24 @@
-"""Bytes to and from storage: real files on the disk that the calibration is written to, past the page cache as far as the system allows."""
+"""Bytes to and from storage: real safetensors files on the disk that the calibration is written to, moved as a merge moves them.
+
+Files are read after their pages were dropped from the cache, and written past it as far as the system allows, until the device has them.
+Many a disk reads and writes at once no faster than one after the other: how fast it does both is measured too.
+"""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from profiler.merging.files import AppendedFile, drop_cache, read_into
+from profiler.merging.shards import SINGLE, StoredModel, head, stored_model
 from profiler.probes import Shape, Work
 
 MIB = 2**20
-BLOCK = 8 * MIB
+BLOCK = 16 * MIB
 CACHED = 0.05
 """A share of cached blocks over this makes the reads doubtful."""
-
-
-def drop_cache(handle: int) -> None:
-    """Ask the system to forget a file's cached pages (they must be clean)."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def cached_share(path: Path) -> float | None:
@@ -40,23 +42,31 @@ def cached_share(path: Path) -> float | None:
     return cached / blocks if blocks else None
 
 
-def write_file(path: Path, block: bytes, size: int) -> None:
-    """Write `size` bytes and wait until the device has them."""
-    with path.open("wb", buffering=0) as file:
-        left = size
-        while left > 0:
-            left -= file.write(block[: min(left, len(block))])
-        os.fsync(file.fileno())
+def write_model(path: Path, block: memoryview, size: int) -> None:
+    """A new safetensors file of one tensor of `size` bytes, a block repeated; returns when the device has it."""
+    path.unlink(missing_ok=True)
+    file = AppendedFile(path)
+    file.append(memoryview(head({"weight": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})))
+    for first in range(0, size, len(block)):
+        file.append(block[: min(len(block), size - first)])
+    file.close()
 
 
-def read_file(path: Path, buffer: bytearray) -> int:
-    """Read a whole file whose cached pages were dropped first; returns the bytes read."""
+def read_model(model: StoredModel, buffer: memoryview) -> int:
+    """Read every tensor of a model whose cached pages were dropped first; returns the bytes read."""
     total = 0
-    with path.open("rb", buffering=0) as file:
-        drop_cache(file.fileno())
-        while count := file.readinto(buffer):
-            total += count
+    for tensor in model.tensors.values():
+        with tensor.file.open("rb", buffering=0) as file:
+            drop_cache(file.fileno())
+            for first in range(0, tensor.bytes, len(buffer)):
+                size = min(len(buffer), tensor.bytes - first)
+                read_into(file.fileno(), buffer[:size], tensor.offset + first)
+                total += size
     return total
+
+
+def _block() -> memoryview:
+    return np.frombuffer(bytearray(os.urandom(BLOCK)), np.uint8).data
 
 
 class _Disk:
@@ -73,27 +83,54 @@ class _Disk:
 
 class DiskRead(_Disk):
     name = family = "disk-read"
-    measures = "read of a file, dropped from the page cache before"
+    measures = "read of a safetensors file, dropped from the page cache before"
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        path, buffer = folder / f"read-{shape['bytes']}", bytearray(BLOCK)
-        write_file(path, os.urandom(BLOCK), shape["bytes"])
-        cached = cached_share(path)
-        note = None
-        if cached is None:
-            note = "disk-read: whether the page cache let go of the files cannot be told here"
-        elif cached > CACHED:
-            note = "disk-read: the page cache kept some of the files, so reads look faster than the disk is"
-        return Work(lambda: read_file(path, buffer), *self.counts(shape), note=note)
+        model, buffer = _made(folder / f"read-{shape['bytes']}", shape["bytes"]), _block()
+        return Work(lambda: read_model(model, buffer), *self.counts(shape), note=_doubt(model))
 
 
 class DiskWrite(_Disk):
     name = family = "disk-write"
-    measures = "write of a file, until the device has it"
+    measures = "write of a safetensors file, until the device has it"
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        path, block = folder / f"write-{shape['bytes']}", os.urandom(BLOCK)
-        return Work(lambda: write_file(path, block, shape["bytes"]), *self.counts(shape))
+        path, block = folder / f"write-{shape['bytes']}", _block()
+        return Work(lambda: write_model(path, block, shape["bytes"]), *self.counts(shape))
 
 
-PROBES = (DiskRead(), DiskWrite())
+class DiskBoth(_Disk):
+    name = family = "disk-both"
+    measures = "read of one safetensors file while another as large is written; bytes of both"
+
+    def counts(self, shape: Shape) -> tuple[float, float]:
+        return 2.0 * shape["bytes"], 0.0
+
+    def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
+        size, block, buffer = shape["bytes"], _block(), _block()
+        model, path = _made(folder / f"both-{size}", size), folder / f"write-{size}"
+        writer = ThreadPoolExecutor(1)
+
+        def both() -> None:
+            written = writer.submit(write_model, path, block, size)
+            read_model(model, buffer)
+            written.result()
+
+        return Work(both, *self.counts(shape), note=_doubt(model))
+
+
+def _made(folder: Path, size: int) -> StoredModel:
+    folder.mkdir()
+    write_model(folder / SINGLE, _block(), size)
+    return stored_model(folder)
+
+
+def _doubt(model: StoredModel) -> str | None:
+    """What reads of this model should be believed with, if not wholly."""
+    cached = max((share for shard in model.shards if (share := cached_share(model.folder / shard)) is not None), default=None)
+    if cached is None:
+        return "disk: whether the page cache let go of the files cannot be told here"
+    return "disk: the page cache kept some of the files, so reads look faster than the disk is" if cached > CACHED else None
+
+
+PROBES = (DiskRead(), DiskWrite(), DiskBoth())

@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import save_file
 
 from profiler.merging.combining import is_fused
+from profiler.merging.files import drop_cache
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import SINGLE
 from profiler.merging.streaming import merge_folders
 from profiler.probes import Shape, Work, random_numbers
-from profiler.probes.disk import drop_cache
 from sim.cost.merge import BYTES_PER_PARAMETER, models_read
 from sim.scenario.workloads import MergeMethod
 

@@ -13,6 +13,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.evaluation import EvaluationCost, evaluation_cost, evaluation_families, evaluation_fits
 from sim.cost.merge import merge_cost, merge_family, merge_fits
 from sim.cost.models import model_shape
+from sim.cost.storage import storage_families
 from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost, training_families
 from sim.scenario.providers import Pool
 from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload
@@ -75,7 +76,7 @@ def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibr
     if isinstance(work, MergeWorkload):
         named = [merge_family(work.method, calibration)]
         named += ["host-copy"] if work.source != "device" and calibration.device.kind == "gpu" else []
-        named += ["disk-read", "disk-write"] if work.source == "storage" else []
+        named += storage_families(calibration) if work.source == "storage" else ()
     elif isinstance(work, TrainingWorkload):
         named = list(training_families(calibration, work.precision))
         named += ["disk-write"] if work.checkpoint is not None else []

@@ -189,8 +189,6 @@ def _parts(work: OneJob, calibration: Calibration, node: NodeType, value: float)
 TERMS = {
     "linear_s": "linear layers",
     "traffic_s": "elementwise",
-    "read_s": "storage read",
-    "write_s": "storage write",
     "host_s": "host link",
     "device_s": "device",
 }

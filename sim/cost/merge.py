@@ -3,7 +3,7 @@
 k experts of P parameters at b bytes: a linear merge (α-weighted average) reads k and writes 1; task arithmetic, TIES and DARE also read the
 base they differ from, so (k+2)·P·b; SLERP reads its two models twice on the device, for their angle and for their sum (arXiv 2410.03617
 describes the methods; the bytes are counted, not published). Tiers: storage → host → device → host → storage. A merge from storage streams:
-one thread reads ahead, one merges (over the host's link and on the device), one writes behind, so the slowest of the three decides.
+one thread reads ahead, one merges (over the host's link and on the device), one writes behind, so the slower of storage and device decides.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.models import ModelShape
+from sim.cost.storage import storage_seconds
 from sim.scenario.workloads import MergeMethod, MergeSource
 
 BYTES_PER_PARAMETER = 2
@@ -23,16 +24,15 @@ NEEDS_BASE: tuple[MergeMethod, ...] = ("task-arithmetic", "ties", "dare-ties")
 
 @dataclass(frozen=True)
 class MergeCost:
-    """Seconds by tier; `read_s` and `write_s` are storage, `host_s` the link between host and device."""
+    """Seconds by tier; `host_s` is the link between host and device."""
 
-    read_s: float
+    storage_s: float
     host_s: float
     device_s: float
-    write_s: float
 
     @property
     def seconds(self) -> float:
-        return max(self.read_s, self.host_s + self.device_s, self.write_s)
+        return max(self.storage_s, self.host_s + self.device_s)
 
 
 def models_read(method: MergeMethod, experts: int) -> int:
@@ -67,10 +67,9 @@ def merge_cost(
     nodes = node_type.nodes(gpus)
     crosses_host = source != "device" and calibration.device.kind == "gpu"
     return MergeCost(
-        read_s=calibration.fit("disk-read").bytes_seconds(read / nodes) if stored else 0.0,
+        storage_s=storage_seconds(read / nodes, model / nodes, calibration) if stored else 0.0,
         host_s=calibration.fit("host-copy").bytes_seconds((read + model) / gpus) if crosses_host else 0.0,
         device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, experts) * model / gpus),
-        write_s=calibration.fit("disk-write").bytes_seconds(model / nodes) if stored else 0.0,
     )
 
 

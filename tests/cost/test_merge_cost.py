@@ -9,6 +9,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.devices import measured_calibrations, shipped_calibration
 from sim.cost.merge import merge_cost, merge_family, merge_fits, models_read
 from sim.cost.models import model_shape
+from sim.cost.storage import storage_seconds
 from sim.scenario.workloads import MergeMethod
 
 SHAPE = model_shape("llama-3.1-8b")
@@ -40,7 +41,7 @@ def test_slerp_reads_its_two_models_twice_on_the_device_and_once_from_storage(h1
     """Holds two passes, one for the angle and one for the sum; the base is not read."""
     cost = merge_cost(SHAPE, "slerp", 2, 1, "storage", h100, NODE)
     assert cost.device_s == pytest.approx(5 * MODEL / (0.85 * 3.35e12))
-    assert cost.read_s == pytest.approx(2 * MODEL / 6e9)
+    assert cost.storage_s == pytest.approx(2 * MODEL / 6e9)
 
 
 def test_a_method_that_was_measured_costs_what_its_own_family_says(h100: Calibration) -> None:
@@ -53,13 +54,22 @@ def test_a_method_that_was_measured_costs_what_its_own_family_says(h100: Calibra
 
 
 def test_a_merge_from_storage_pays_every_tier(h100: Calibration) -> None:
-    """Holds the bytes of each tier: k models read, k+1 across the host's link and the device, one written."""
+    """Holds the bytes of each tier: k models read while one is written, k+1 across the host's link and the device."""
     cost = merge_cost(SHAPE, "linear", 4, 1, "storage", h100, NODE)
-    assert cost.read_s == pytest.approx(4 * MODEL / 6e9)
-    assert cost.write_s == pytest.approx(MODEL / 3e9)
+    assert cost.storage_s == pytest.approx(4 * MODEL / 6e9)
     assert cost.host_s == pytest.approx(5 * MODEL / (0.85 * 64e9))
-    assert cost.seconds == cost.read_s  # the slowest of three that run at the same time
-    assert cost.read_s > cost.host_s > cost.device_s  # each tier nearer the arithmetic is faster
+    assert cost.seconds == cost.storage_s  # the slowest of what runs at the same time
+    assert cost.storage_s > cost.host_s > cost.device_s  # each tier nearer the arithmetic is faster
+
+
+def test_a_disk_that_was_measured_both_ways_takes_what_both_take(h100: Calibration) -> None:
+    """Holds a read and a write at once as far as both last, then the rest of the longer; never less than either alone."""
+    both = h100.fit("disk-read").scaled(1.5).model_copy(update={"family": "disk-both"})  # 4 GB/s: no more than one after the other
+    measured = h100.model_copy(update={"fits": h100.fits | {"disk-both": both}})
+    assert storage_seconds(4e9, 1e9, measured) == pytest.approx(2e9 / 4e9 + 3e9 / 6e9)
+    assert storage_seconds(1e9, 4e9, measured) == pytest.approx(2e9 / 4e9 + 3e9 / 3e9)
+    quick = measured.model_copy(update={"fits": measured.fits | {"disk-both": both.scaled(0.1)}})
+    assert storage_seconds(4e9, 1e9, quick) == storage_seconds(4e9, 1e9, h100) == pytest.approx(4e9 / 6e9)
 
 
 def test_a_nearer_source_is_cheaper(h100: Calibration) -> None:
@@ -73,9 +83,8 @@ def test_gpus_share_links_and_nodes_share_storage(h100: Calibration) -> None:
     one, node, two_nodes = (merge_cost(SHAPE, "ties", 4, gpus, "storage", h100, NODE) for gpus in (1, 8, 16))
     assert node.host_s == pytest.approx(one.host_s / 8)
     assert node.device_s == pytest.approx(one.device_s / 8)
-    assert (node.read_s, node.write_s) == (one.read_s, one.write_s)
-    assert two_nodes.read_s == pytest.approx(node.read_s / 2)
-    assert two_nodes.write_s == pytest.approx(node.write_s / 2)
+    assert node.storage_s == one.storage_s
+    assert two_nodes.storage_s == pytest.approx(node.storage_s / 2)
 
 
 def test_a_cpu_has_no_link_to_itself() -> None:
@@ -85,7 +94,7 @@ def test_a_cpu_has_no_link_to_itself() -> None:
         if calibration.device.kind == "cpu":
             cost = merge_cost(model_shape("smollm2-135m"), "linear", 3, 1, "storage", calibration, NodeType(device, 1, None, None))
             assert cost.host_s == 0.0
-            assert min(cost.read_s, cost.device_s, cost.write_s) > 0.0
+            assert min(cost.storage_s, cost.device_s) > 0.0
 
 
 @given(experts=st.integers(2, 64), gpus=st.integers(1, 64), method=st.sampled_from(["linear", *OTHERS]))

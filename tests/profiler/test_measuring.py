@@ -189,7 +189,7 @@ def test_halves_keep_what_kernels_want() -> None:
 
 
 def test_files_of_the_disk_probes_are_gone_after_each_shape(tmp_path: Path) -> None:
-    for name in ("disk-read", "disk-write"):
+    for name in ("disk-read", "disk-write", "disk-both"):
         found = measure(asked(name, {"bytes": 1 << 16}), all_probes()[name], CPU, tmp_path)
         assert found.skipped is None
         assert found.calls >= timing.LEAST_CALLS

@@ -7,11 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from profiler.budget import NEEDED_SHAPES  # noqa: E402
 from profiler.measuring import Item, Request, measure  # noqa: E402
+from profiler.merging.shards import SINGLE, stored_model  # noqa: E402
 from profiler.probes import all_probes, filled_space, random_numbers  # noqa: E402
 from profiler.probes.collectives import CROSSINGS  # noqa: E402
-from profiler.probes.disk import MIB, cached_share, read_file, write_file  # noqa: E402
+from profiler.probes.disk import MIB, cached_share, read_model, write_model  # noqa: E402
 from profiler.probes.matmul import fp8_product  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
 from sim.cost.training import training_families  # noqa: E402
@@ -38,6 +41,7 @@ TINY = {
     "memory-copy": {"bytes": 4096},
     "disk-read": {"bytes": MIB},
     "disk-write": {"bytes": MIB},
+    "disk-both": {"bytes": MIB},
     "merge-linear": {"experts": 3, "parameters": 1000},
     "merge-slerp": {"experts": 2, "parameters": 1000},
     "merge-task-arithmetic": {"experts": 3, "parameters": 1000},
@@ -79,6 +83,7 @@ COUNTED = {
     "memory-copy": (2 * 4096, 0),
     "disk-read": (MIB, 0),
     "disk-write": (MIB, 0),
+    "disk-both": (2 * MIB, 0),
     "merge-linear": (4 * 1000 * 2, 2 * 3 * 1000),
     "merge-slerp": (5 * 1000 * 2, 2 * 2 * 1000),
     "merge-task-arithmetic": (5 * 1000 * 2, 2 * 3 * 1000),
@@ -202,22 +207,25 @@ def test_random_numbers_are_random_and_as_many_as_asked() -> None:
     assert torch.equal(numbers[1 << 20 :], numbers[:5])
 
 
-def test_files_are_written_and_read_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_file(path, bytes(range(256)) * 100, 3 * MIB + 17)
-    assert path.stat().st_size == 3 * MIB + 17
-    assert read_file(path, bytearray(MIB)) == 3 * MIB + 17
+def test_files_are_safetensors_written_and_read_whole(tmp_path: Path) -> None:
+    """The library that everybody reads them with finds the block, repeated and cut; what is read is every byte of it."""
+    block, size = bytes(range(256)) * 100, 3 * MIB + 17
+    path = tmp_path / SINGLE
+    write_model(path, memoryview(block), size)
+    assert load_file(path)["weight"].numpy().tobytes() == (block * (size // len(block) + 1))[:size]
+    assert read_model(stored_model(tmp_path), memoryview(bytearray(MIB))) == size
 
 
 def test_pages_that_stay_cached_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    write_file(path, bytes(MIB), 4 * MIB)
+    write_model(path, memoryview(bytes(MIB)), 4 * MIB)
     path.read_bytes()
     monkeypatch.setattr("profiler.probes.disk.drop_cache", lambda _: None)
     share = cached_share(path)
     if share is None:
         pytest.skip("this file system does not tell")
     assert share == 1.0
+    monkeypatch.setattr("profiler.probes.disk.cached_share", lambda _: share)
     note = all_probes()["disk-read"].prepare({"bytes": MIB}, CPU, tmp_path).note
     assert note is not None
     assert "page cache kept" in note
