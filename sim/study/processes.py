@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -115,16 +116,14 @@ class Processes(Executor):
 def _work(pipe: Connection) -> None:
     """Answer calls until the parent closes the pipe or is no more."""
     Thread(target=_follow_parent, daemon=True).start()
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):
+        while True:
             fn, args, kwargs = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer: tuple[Exception | None, Any] = (None, fn(*args, **kwargs))
-        except Exception as error:
-            answer = (error, None)
-        pipe.send(answer)
+            try:
+                answer: tuple[Exception | None, Any] = (None, fn(*args, **kwargs))
+            except Exception as error:
+                answer = (error, None)
+            pipe.send(answer)
 
 
 def _follow_parent() -> None:
