@@ -27,7 +27,8 @@ def _compare(options: argparse.Namespace) -> int:
     if options.earlier and len(opened) > 1:
         raise InputError.of("takes one scenario, whose deliveries come earlier; name one", where="--earlier")
     documents = earlier_documents(opened[0], options.earlier) if options.earlier else scenario_documents(opened)
-    with resumable_study(study_name([prepare(document) for document in documents.values()]), options) as store:
+    name = study_name([prepare(document) for document in documents.values()])
+    with resumable_study(name, documents.values(), options) as store:
         with running(options, store) as runner:
             study = run_plans(documents, runner)
         keep(study, options)

@@ -33,7 +33,7 @@ def _optimise(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             document = document.override(f"study.optimise.{name}", getattr(options, name), place=f"--{name}")
     problem = prepare_optimisation(document)
-    with resumable_study(run_name(prepare(problem.document)), options) as store:
+    with resumable_study(run_name(prepare(problem.document)), [problem.document], options) as store:
         with running(options, store) as runner:
             result = optimise(problem, runner)
         keep(result, options)

@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> int:
     document = open_scenario(options.scenario, options)
     plans = plan_documents(document)
     name = study_name([prepare(plan) for plan in plans.values()]) if plans else run_name(prepare(document))
-    with resumable_study(name, options) as store:
+    with resumable_study(name, plans.values() or [document], options) as store:
         with running(options, store) as runner:
             result = run_plans(plans, runner) if plans else run_plan(document, runner=runner)
         keep(result, options)

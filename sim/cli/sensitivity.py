@@ -41,7 +41,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
     from sim.study.sensitivity import prepare_sensitivity
 
     plan = prepare_sensitivity(_document(options))
-    with resumable_study(plan.folder_name, options) as store, running(options, store) as runner:
+    with resumable_study(plan.folder_name, [plan.document], options) as store, running(options, store) as runner:
         folder, _ = save_sensitivity(plan, options.out, runner)
     show(folder, options)
     return 0

@@ -36,7 +36,7 @@ def _sweep(options: argparse.Namespace) -> int:
     from sim.study.sweep import prepare_sweep
 
     plans = prepare_sweep(_document(options), options.target)
-    with resumable_study(plans.folder_name, options) as store, running(options, store) as runner:
+    with resumable_study(plans.folder_name, [plans.document], options) as store, running(options, store) as runner:
         folder, _ = save_sweep(plans, options.out, runner)
     show(folder, options)
     return 0

@@ -65,6 +65,11 @@ def is_run(folder: Path) -> bool:
     return any((folder / one).is_file() for one in (SUMMARY, STUDY, SWEEP, OPTIMISATION, SENSITIVITY))
 
 
+def scenarios_of(folder: Path) -> set[str]:
+    """The resolved scenarios that a folder of results is about: its own, and those of its plans."""
+    return {path.read_text(encoding="utf-8", errors="replace") for path in (*folder.glob(SCENARIO), *folder.glob(f"plans/*/{SCENARIO}"))}
+
+
 def write_run(
     folder: Path, scenario_yaml: str, summary: Summary, tables: Mapping[str, pd.DataFrame], calibrations: Mapping[str, BaseModel]
 ) -> None:

@@ -8,19 +8,23 @@ process. The file is locked while a study is at work, and removed once the run f
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sim
-from sim.results.run_folder import unfinished
+from sim.results.run_folder import refuse_folder, scenarios_of, unfinished
+from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
+from sim.scenario.loading import resolved_yaml
 from sim.study.replication import Replication
 from sim.study.stored import decode, encode
 from sim.study.tasks import Done, Task
 
 LEDGER = "ledger.sqlite"
+PATIENCE_S = 2.0
+"""For whoever looks into the file as it is opened, a backup say; another study at work holds it for as long as that takes."""
 WORTH_KEEPING_S = 5.0
 """Work that is done again rather than kept: shorter studies leave no store behind."""
 
@@ -37,13 +41,16 @@ def resumable(target: Path, name: str) -> Iterator["Store"]:
 
     When it does not, what stopped it (KeyboardInterrupt, InputError) says what is kept.
     """
-    store = Store(target.parent / f".{target.name}.study", name)
+    store, fresh = Store(_beside(target), name), not target.exists()
     if len(store):
         for left_behind in target.parent.glob(f"{unfinished(target)}*"):
             shutil.rmtree(left_behind, ignore_errors=True)
     try:
         yield store
     except KeyboardInterrupt as stop:
+        if fresh and target.exists():
+            store.discard()
+            raise KeyboardInterrupt(f"stopped; {target} is complete") from None
         raise KeyboardInterrupt(f"stopped; {store.kept} ({store.folder})" if len(store) else str(stop)) from None
     except InputError as error:
         if len(store):
@@ -53,6 +60,23 @@ def resumable(target: Path, name: str) -> Iterator["Store"]:
         store.discard()
     finally:
         store.close()
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".{target.name}.study"
+
+
+def refuse_finished(target: Path, name: str, documents: Iterable[Document]) -> None:
+    """InputError where `target` exists; says so where it holds this very study of `documents`, and removes the store beside it.
+
+    A process killed between the last rename and its end leaves that store; it is known by what the folder is about, so that no other
+    folder put in the way costs an unfinished study what it keeps.
+    """
+    if {resolved_yaml(document) for document in documents} <= scenarios_of(target):
+        with suppress(InputError):  # another's, or another is at work there
+            Store(_beside(target), name).discard()
+        raise InputError.of("exists already, this study, finished; read its report, or choose another folder with --out", where=str(target))
+    refuse_folder(target, replace=False)
 
 
 def task_key(task: Task) -> str:
@@ -122,7 +146,7 @@ class Store:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _open(self) -> None:
-        self._ledger = sqlite3.connect(self.folder / LEDGER, timeout=0.0, isolation_level=None)
+        self._ledger = sqlite3.connect(self.folder / LEDGER, timeout=PATIENCE_S, isolation_level=None)
         self._asked("PRAGMA locking_mode = EXCLUSIVE")
         self._asked("PRAGMA journal_mode = WAL")
         self._asked("PRAGMA synchronous = NORMAL")
