@@ -5,16 +5,25 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-RUN = "import sys, sim.study.store as store; store.WORTH_KEEPING_S = 0.0; from sim.cli import main; sys.exit(main(sys.argv[1:]))"
+RUN = """\
+import sys
+from sim.cli import main
+from sim.study import store
+
+count, commit = open(sys.argv[1], "ab", 0), store.Store._commit
+store.WORTH_KEEPING_S = 0.0
+store.Store._commit = lambda self, *done: (commit(self, *done), count.write(b"."))
+sys.exit(main(sys.argv[2:]))
+"""
+"""``leadtime`` that keeps every replication, and writes a byte to a file for each: nobody else may read its ledger."""
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -23,14 +32,15 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def command(arguments: list[str]) -> list[str]:
-    """``leadtime run small.yaml`` that keeps every replication."""
-    return [sys.executable, "-c", RUN, "run", "small.yaml", "--set", "horizon=4 d", *arguments]
+def command(arguments: list[str], out: str, verb: str = "run") -> list[str]:
+    """``leadtime run small.yaml`` to that folder; counts in ``OUT.count``."""
+    return [sys.executable, "-c", RUN, f"{out}.count", verb, "small.yaml", "--set", "horizon=4 d", *arguments, "--out", out]
 
 
-def start(arguments: list[str], cwd: Path) -> "subprocess.Popen[str]":
+def start(arguments: list[str], cwd: Path, out: str, verb: str = "run") -> "subprocess.Popen[str]":
     """That command in a process group of its own."""
-    return subprocess.Popen(command(arguments), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    line = command(arguments, out, verb)
+    return subprocess.Popen(line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -45,17 +55,19 @@ def children(pid: int) -> list[int]:
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
 
 
-def kept(cwd: Path, out: str) -> bool:
-    """Whether the study of that folder keeps replications by now: one is about 50 kB of its log."""
-    log = cwd / f".{out}.study" / "ledger.sqlite-wal"
-    return log.exists() and log.stat().st_size > 100_000
+def count_kept(cwd: Path, out: str) -> int:
+    """Replications that commands to that folder have kept."""
+    count = cwd / f"{out}.count"
+    return count.stat().st_size if count.exists() else 0
 
 
-def wait_until_kept(process: "subprocess.Popen[str]", cwd: Path, out: str) -> None:
-    deadline = time.monotonic() + 60
-    while not kept(cwd, out) and process.poll() is None:
-        assert time.monotonic() < deadline, "nothing was kept within a minute"
-        time.sleep(0.01)
+def wait_until_kept(process: "subprocess.Popen[str]", cwd: Path, out: str, enough: int = 2) -> int:
+    """Wait for as many replications, or the end of the process; how many there are."""
+    deadline = time.monotonic() + 120
+    while (have := count_kept(cwd, out)) < enough and process.poll() is None:
+        assert time.monotonic() < deadline, f"only {have} replications were kept within two minutes"
+        time.sleep(0.002)
+    return have
 
 
 def _dask(what: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -81,69 +93,64 @@ def cluster(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
             process.wait()
 
 
-def uninterrupted(scenario: Path, count: str) -> Path:
-    """The run folder of the same study that nobody killed, run here in one process."""
-    code, said = finish(start(["--replications", count, "--workers", "1", "--out", "whole"], scenario.parent))
-    assert code == 0, said
-    return scenario.parent / "whole"
-
-
-def count_kept(cwd: Path, out: str) -> int:
-    """Replications that the study of that folder keeps by now."""
-    ledger = cwd / f".{out}.study" / "ledger.sqlite"
-    try:
-        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=1.0)) as store:
-            return int(store.execute("SELECT COUNT(*) FROM replications").fetchone()[0])
-    except sqlite3.Error:  # not there yet, or there no more
-        return 0
-
-
 @dataclass
 class Drill:
-    """Kills one process of a study once it keeps a random number of replications, and starts it again where it must be.
+    """Kills one process of a study of about `count` replications at a random one, and starts the study again where it must be.
 
     `hits` counts kills that took a living process of a study that still had replications to run: only they show anything.
     """
 
     scenario: Path
+    verb: str
+    asked: tuple[str, ...]
     count: int
     chance: random.Random
     hits: int = 0
     resumed: int = 0
 
+    @property
+    def folder(self) -> Path:
+        return self.scenario.parent
+
+    def whole(self) -> dict[str, str]:
+        """Digests of the folder of the same study that nobody killed, run in one process."""
+        self._succeed("--workers", "1", out="whole")
+        return digests(self.folder / "whole")
+
     def run(self, victim: str, out: str) -> dict[str, str]:
         """Digests of the folder that the study ends with."""
-        folder = self.scenario.parent
-        arguments = ["--replications", str(self.count), "--out", out]
         if victim == "scheduler":
-            with cluster(folder) as (address, scheduler):
-                process = start([*arguments, "--cluster", address], folder)
+            with cluster(self.folder) as (address, scheduler):
+                process = start([*self.asked, "--cluster", address], self.folder, out, self.verb)
                 hit = self._kill(process, scheduler.pid, out)
                 code, said = finish(process)
         else:
-            process = start([*arguments, "--workers", "2"], folder)
+            process = start([*self.asked, "--workers", "2"], self.folder, out, self.verb)
             hit = self._kill(process, None if victim == "worker" else process.pid, out)
             code, said = finish(process)
         assert "Traceback" not in said, said
         if victim == "worker":
             assert code == 0, said
-        elif hit and not (folder / out).exists():
+        elif hit and not (self.folder / out).exists():
             assert code != 0, "the study outlived what it ran on"
         self.hits += hit
-        if code != 0 and (folder / out).exists():  # killed between the last rename and the end: it stands, and is whole
-            return digests(folder / out)
-        if code != 0:
+        if code != 0 and (self.folder / out).exists():  # killed between the last rename and the end: it stands, and is whole
+            code, said = finish(start([*self.asked, "--workers", "2"], self.folder, out, self.verb))
+            assert code == 2, said
+            assert "this study, finished" in said
+        elif code != 0:
             self.resumed += 1
-            code, said = finish(start([*arguments, "--workers", "2"], folder))
+            self._succeed("--workers", "2", out=out)
+        assert not list(self.folder.glob(f".{out}.*")), "something was left beside the run folder"
+        return digests(self.folder / out)
+
+    def _succeed(self, *arguments: str, out: str) -> None:
+        code, said = finish(start([*self.asked, *arguments], self.folder, out, self.verb))
         assert code == 0, said
-        assert not list(folder.glob(f".{out}.*")), "something was left beside the run folder"
-        return digests(folder / out)
 
     def _kill(self, process: "subprocess.Popen[str]", pid: int | None, out: str) -> bool:
         """Kill `pid`, or any worker of the process; whether it lived, and the study had not kept its last replications yet."""
-        enough, folder = self.chance.randint(1, self.count - 6), self.scenario.parent
-        while (have := count_kept(folder, out)) < enough and process.poll() is None:
-            time.sleep(0.002)
+        have = wait_until_kept(process, self.folder, out, self.chance.randint(1, self.count - 6))
         if pid is None:
             workers = children(process.pid)
             pid = self.chance.choice(workers) if workers else None

@@ -13,17 +13,20 @@ import pandas as pd
 import pytest
 
 import sim.study.store
+from sim.report.saving import save
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
 from sim.study.preparation import prepare
+from sim.study.run import run_plan
 from sim.study.runner import Runner
-from sim.study.store import Store, resumable
+from sim.study.store import Store, refuse_finished, resumable
 from sim.study.stored import decode, encode
 from sim.study.tasks import Task, run_task
 from tests.study import drills
 
 COUNT = "24"
+NODES = "providers.second.pools.b.nodes"
 DRILLED = 80
 """Replications of a study that is drilled: enough for a kill to come in their midst."""
 
@@ -123,25 +126,26 @@ def test_what_goes_wrong_says_what_is_kept(document: Document, tmp_path: Path) -
 def test_a_full_disk_is_one_error_and_what_was_finished_stays(small: Path) -> None:
     """A limit on the size of files stands for the disk; with room again, the study goes on to the same end."""
     folder = small.parent
-    limited = ["--replications", COUNT, "--workers", "1", "--out", "study"]
+    limited = ["--replications", COUNT, "--workers", "1"]
 
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 
-    stopped = subprocess.run(drills.command(limited), cwd=folder, capture_output=True, text=True, check=False, preexec_fn=little_room)
+    stopped = subprocess.run(
+        drills.command(limited, "study"), cwd=folder, capture_output=True, text=True, check=False, preexec_fn=little_room
+    )
     assert stopped.returncode == 2
     assert "make room there" in stopped.stderr
     assert "finished replications are kept" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert drills.finish(drills.start(limited, folder))[0] == 0
-    assert drills.finish(drills.start([*limited[:-1], "whole"], folder))[0] == 0
+    assert drills.finish(drills.start(limited, folder, "study"))[0] == 0
+    assert drills.finish(drills.start(limited, folder, "whole"))[0] == 0
     assert drills.digests(folder / "study") == drills.digests(folder / "whole")
 
 
 def test_ctrl_c_leaves_a_study_that_goes_on(small: Path) -> None:
     """Says so, exits with 130, and its workers end too."""
-    arguments = ["--replications", "200", "--workers", "2", "--out", "study"]
-    process = drills.start(arguments, small.parent)
+    process = drills.start(["--replications", "200", "--workers", "2"], small.parent, "study")
     drills.wait_until_kept(process, small.parent, "study")
     os.killpg(process.pid, signal.SIGINT)
     code, said = drills.finish(process)
@@ -151,26 +155,72 @@ def test_ctrl_c_leaves_a_study_that_goes_on(small: Path) -> None:
     assert not (small.parent / "study").exists()
 
 
+def drill(small: Path, chance: random.Random, count: int = 24) -> drills.Drill:
+    return drills.Drill(small, "run", ("--replications", str(count)), count, chance)
+
+
 @pytest.mark.parametrize("victim", ["worker", "parent", "scheduler"])
 def test_killed_at_a_random_moment_it_ends_as_if_nothing_had_been(small: Path, victim: str) -> None:
     """A worker is replaced unseen; after the parent's or the scheduler's death the same command goes on."""
-    reference = drills.digests(drills.uninterrupted(small, COUNT))
-    drill = drills.Drill(small, int(COUNT), random.Random(victim))
-    assert drill.run(victim, "study") == reference
+    once = drill(small, random.Random(victim))
+    assert once.run(victim, "study") == once.whole()
+
+
+@pytest.mark.parametrize(
+    ("verb", "asked", "count"),
+    [
+        ("sweep", ("--set", f"{NODES}=1,2,3", "--replications", "8"), 24),
+        (
+            "optimise",
+            ("--set", f"{NODES}=0..3", "--replications", "8", "--confirm", "8"),
+            24,
+        ),
+    ],
+)
+def test_sweeps_and_searches_go_on_too(small: Path, verb: str, asked: tuple[str, ...], count: int) -> None:
+    """The parent killed at any moment, the same command again: every file as in a study that nobody killed."""
+    once = drills.Drill(small, verb, asked, count, random.Random(time.time_ns()))
+    assert once.run("parent", "study") == once.whole()
+
+
+def test_what_a_kill_at_the_very_end_leaves_is_removed(small: Path) -> None:
+    """The folder stands and its store beside it: the same command says that it is finished, removes the store, touches no file."""
+    late = "import os, signal; from sim.study.store import Store; Store.discard = lambda self: os.kill(os.getpid(), signal.SIGKILL);"
+    line = drills.command(["--replications", COUNT, "--workers", "1"], "study")
+    killed = subprocess.run([*line[:2], late + line[2], *line[3:]], cwd=small.parent, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    whole = drills.digests(small.parent / "study")
+    assert (small.parent / ".study.study").exists()
+    code, said = drills.finish(drills.start(["--replications", COUNT], small.parent, "study"))
+    assert code == 2
+    assert "exists already, this study, finished" in said
+    assert not (small.parent / ".study.study").exists()
+    assert drills.digests(small.parent / "study") == whole
+
+
+def test_another_folder_in_the_way_costs_an_unfinished_study_nothing(document: Document, tmp_path: Path) -> None:
+    """The results of another scenario, put where this study was to go."""
+    other = tmp_path / "out"
+    save(run_plan(document.override("seed", 6).override("replications", 1), runner=Runner(1)), other)
+    task = Task(prepare(document), 0)
+    store = Store(tmp_path / ".out.study", "study-1")
+    store.keep(task, run_task(task))
+    store.close()
+    with pytest.raises(InputError, match="exists already; choose another"):
+        refuse_finished(other, "study-1", [document])
+    assert len(Store(store.folder, "study-1")) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "parent", "scheduler"])
 def test_twenty_kills(small: Path, victim: str) -> None:
     """20 of 20 end identical to the uninterrupted study; prints the table's row."""
-    reference = drills.digests(drills.uninterrupted(small, str(DRILLED)))
-    drill = drills.Drill(small, DRILLED, random.Random(time.time_ns()))
+    many = drill(small, random.Random(time.time_ns()), DRILLED)
+    reference = many.whole()
     runs = same = 0
-    while drill.hits < 20:
-        assert runs < 60, f"only {drill.hits} of {runs} kills came in time"
+    while many.hits < 20:
+        assert runs < 60, f"only {many.hits} of {runs} kills came in time"
         runs += 1
-        same += drill.run(victim, f"study-{runs}") == reference
-    print(
-        f"\n{victim:10} {drill.hits} kills in mid-study ({runs} runs): {same} of {runs} identical; {drill.resumed} had to be started again"
-    )
+        same += many.run(victim, f"study-{runs}") == reference
+    print(f"\n{victim:10} {many.hits} kills in mid-study ({runs} runs): {same} of {runs} identical; {many.resumed} had to be started again")
     assert same == runs
