@@ -12,10 +12,12 @@ from typing import Any
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.durations import CostTable, families, least_gpus_for, training_job
+from sim.cost.durations import families, least_gpus_for, training_job
 from sim.cost.evaluation import evaluation_memory_bytes
+from sim.cost.job_seconds import family_seconds, job_seconds
 from sim.cost.merge import MergeCost, merge_cost, merge_memory_bytes
 from sim.cost.models import model_shape
+from sim.cost.power import Draw, job_draw
 from sim.cost.prices import LIST_PRICES, PRICES_DATE, ListPrice
 from sim.cost.training import Layout, StepCost, step_cost
 from sim.scenario.errors import InputError
@@ -32,8 +34,13 @@ class Range:
     low: float
     high: float
 
-    def times(self, factor: float) -> "Range":
-        return Range(self.value * factor, self.low * factor, self.high * factor)
+    def times(self, factor: float, error: float = 0.0) -> "Range":
+        """The product with a factor that is known to this relative 95 % error, independent of the range's own."""
+
+        def end(of: float) -> float:
+            return math.exp(math.hypot(math.log(of / self.value), math.log1p(error)))
+
+        return Range(self.value * factor, self.value * factor / end(self.low), self.value * factor * end(self.high))
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class DeviceEstimate:
 
     `terms_s` are seconds by part and add up to `seconds.value`, but for a merge from storage, whose tiers work at the same time;
     `memory_bytes` is for each GPU; a quantity that nobody stated (power, price) is None, never 0. `errors` are the 95 % errors of the
-    families that the job rests on.
+    families that the job rests on. `power` is a GPU's, measured as far as its `measured` says and at the power limit else.
     """
 
     device: str
@@ -58,7 +65,7 @@ class DeviceEstimate:
     layout: Layout | None = None
     memory_bytes: float | None = None
     device_memory_bytes: float | None = None
-    power_limit_w: float | None = None
+    power: Draw | None = None
     energy_j: Range | None = None
     usd_per_gpu_hour: float | None = None
     price_source: str | None = None
@@ -102,7 +109,7 @@ def estimate(work: OneJob, setting: Setting, calibration: Calibration) -> Device
         device_memory_bytes=device.memory_bytes,
     )
     try:
-        seconds = _seconds(work, calibration, node)
+        seconds = job_seconds(work, calibration, node)
         if math.isinf(seconds):
             return replace(blank, refusal=_misfit(work, calibration))
         return _filled(blank, work, setting, calibration, node, seconds)
@@ -128,7 +135,7 @@ def _filled(
 ) -> DeviceEstimate:
     seconds = _ranged(work, calibration, node, value)
     terms, layout, memory = _parts(work, calibration, node, value)
-    power = calibration.device.power_limit_w
+    draw = job_draw(work, calibration, node)
     price = ListPrice(setting.price, "as given") if setting.price is not None else LIST_PRICES.get(calibration.device.id)
     source = None if price is None else price.source if setting.price is not None else f"{price.source}, {PRICES_DATE}"
     return replace(
@@ -137,26 +144,16 @@ def _filled(
         terms_s=terms,
         layout=layout,
         memory_bytes=memory,
-        power_limit_w=power,
-        energy_j=seconds.times(power * blank.gpus) if power is not None else None,
+        power=draw,
+        energy_j=seconds.times(draw.watts * blank.gpus, draw.error) if draw is not None else None,
         usd_per_gpu_hour=price.usd_per_gpu_hour if price else None,
         price_source=source,
         price_usd=seconds.times(price.usd_per_gpu_hour * blank.gpus / HOUR) if price else None,
     )
 
 
-def _seconds(work: OneJob, calibration: Calibration, node: NodeType) -> float:
-    costs, gpus = CostTable((node,), {node.gpu: calibration}), work.gpus.values[0]
-    if isinstance(work, MergeWorkload):
-        return costs.merge_seconds(work, work.experts.values[0], gpus, node)
-    if isinstance(work, TrainingWorkload):
-        return costs.training_seconds_per_token(work, gpus, node) * work.tokens.centre
-    cost = costs.evaluation_seconds(work, gpus, node)
-    return cost.token_s * work.tokens.centre + (cost.image_s * work.images.centre if work.images else 0.0)
-
-
 def _scaled_seconds(work: OneJob, calibration: Calibration, node: NodeType, factors: Mapping[str, float]) -> float:
-    return _seconds(work, calibration.scaled(factors), node)
+    return job_seconds(work, calibration.scaled(factors), node)
 
 
 def _ranged(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> Range:
@@ -202,8 +199,7 @@ def _terms(cost: MergeCost | StepCost, times: float) -> dict[str, float]:
 
 
 def _shares(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> dict[str, float]:
-    """Seconds by family: what would be saved if it took no time, from a small change, scaled to add up."""
-    step = 1e-3
-    slower = {family: _scaled_seconds(work, calibration, node, {family: 1 + step}) - value for family in families(work, calibration)}
-    total = sum(slower.values())
-    return {family: value * more / total for family, more in slower.items()}
+    """Seconds by family, scaled to add up."""
+    seconds = family_seconds(work, calibration, node)
+    total = sum(seconds.values())
+    return {family: value * took / total for family, took in seconds.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from sim.cost.estimate import DeviceEstimate, Range
+from sim.cost.power import Draw
 from sim.cost.validation import Validated
 from sim.report.rows import Rows, validated_phrase
 from sim.report.words import amount, energy, size, usd
@@ -33,7 +34,7 @@ def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
     for one in estimates:
         basis = "EXTRAPOLATED, datasheet" if one.extrapolated else f"measured ({one.completeness})"
         if one.seconds is None or one.memory_bytes is None:
-            cells.append((one.device, str(one.refusal), "–", "–", "–", "–", basis))
+            cells.append((one.device, str(one.refusal), "–", "–", "–", "–", "–", basis))
             continue
         held = f"{size(one.memory_bytes)} of {size(one.device_memory_bytes or 0.0)}"
         cells.append(
@@ -43,15 +44,24 @@ def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
                 str(one.bound_by),
                 held,
                 _ranged(one.energy_j, energy),
+                _power(one.power),
                 _ranged(one.price_usd, usd),
                 basis,
             )
         )
-    return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "price", "costs"), tuple(cells))
+    return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "power a GPU", "price", "costs"), tuple(cells))
 
 
 def _ranged(range_: Range | None, written: Callable[[float], str]) -> str:
     return "–" if range_ is None else f"{written(range_.value)} ({written(range_.low)} – {written(range_.high)})"
+
+
+def _power(draw: Draw | None) -> str:
+    """Watts, and where they come from."""
+    if draw is None:
+        return "–"
+    share = "" if draw.measured == 1 else f" for {draw.measured:.0%} of its time"
+    return f"{draw.watts:.0f} W, {f'measured{share}' if draw.measured else 'the power limit'}"
 
 
 def term_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
@@ -83,8 +93,11 @@ def estimate_notes(estimates: Sequence[DeviceEstimate], validated: Mapping[str, 
     if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
         notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
     notes += [f"{one.device}: {validated_phrase(validated[one.device])}" for one in run if one.device in validated]
-    if any(one.energy_j for one in run):
-        notes.append("energy is at the devices' power limits throughout: an upper bound, for the GPUs alone")
+    powers = [one.power.measured for one in run if one.power is not None]
+    if any(measured < 1 for measured in powers):
+        notes.append("power that was not measured is at the device's limit: an upper bound, for the GPUs alone")
+    if any(powers):
+        notes.append("measured power is the device's own counter over the shapes that were profiled, for the GPUs alone")
     if run:
         notes.append(
             "ranges hold the truth 95 % of the time if the calibrations' errors are as stated; queueing, failures and restarts come on top"
