@@ -63,11 +63,14 @@ def _power(shapes: NDArray[np.float64]) -> FamilyPower:
 
 
 def job_draw(work: OneJob, calibration: Calibration, node: NodeType) -> Draw | None:
-    """What each GPU draws while it runs the job; None where a part of it was not measured and nobody states the power limit."""
+    """What each GPU draws while it runs the job; None where a part of it was not measured and nobody states the power limit.
+
+    A job that does not fit rests on no measurement.
+    """
     powers, limit = family_powers(calibration), calibration.device.power_limit_w
-    if not powers:
+    seconds = job_seconds(work, calibration, node) if powers else math.inf
+    if math.isinf(seconds):
         return None if limit is None else Draw(limit, 0.0, 0.0)
-    seconds = job_seconds(work, calibration, node)
     return _draw({one: took / seconds for one, took in family_seconds(work, calibration, node).items()}, powers, limit)
 
 

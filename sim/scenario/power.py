@@ -23,8 +23,9 @@ def _parse_pue(value: object) -> float:
 
 
 class Power(Word):
-    """Power at the wall: of a GPU that works (`active`; the device's power limit where left out) and of one that is `idle`.
+    """Power at the wall: of a GPU that works (`active`) and of one that is `idle`.
 
+    Without `active` a GPU draws what was measured for such work, else its device's power limit.
     `host` is the rest of a node, drawn whenever it is here; `pue` multiplies it all. `price` is paid for owned nodes: rents include it.
     Nothing is added that is not said: without `host` and `pue` the figures are the GPUs' alone, without `carbon` nothing is emitted.
     """

@@ -12,6 +12,7 @@ import pandas as pd
 import sim
 from sim.cost.durations import families
 from sim.results.breach import breaches
+from sim.results.power import power_notes
 from sim.results.precision import Precision, relative_half_width, wanted
 from sim.results.run_folder import write_run
 from sim.results.statistics import Intervals, estimate
@@ -150,7 +151,7 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         breaches=breaches(scenario, [replication.figures for replication in done], first.horizon_s),
         target_utilisation=scenario.target_utilisation,
         unusable=dict(first.unusable),
-        notes=first.notes,
+        notes=(*power_notes(scenario, preparation.power), *first.notes),
     )
 
 

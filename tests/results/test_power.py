@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.cost.calibration import Measurement
+from sim.cost.devices import shipped_calibration
 from sim.cost.published import EMISSIONS
 from sim.demand.step_path import StepPath
-from sim.demand.table import JobTable
+from sim.demand.table import JobTable, concatenate
 from sim.engine.pool import PoolPlan
 from sim.engine.simulation import simulate
 from sim.results.ledger import UNUSED, Line
@@ -20,6 +22,8 @@ from sim.scenario.providers import Pool
 from sim.scenario.units import DAY, HOUR
 from sim.study.preparation import prepare
 from sim.study.replication import replicate
+from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 OWNED = Pool.model_validate({"gpu": "h100-sxm", "nodes": 2, "offer": {"owned": "2 USD/GPU/h"}})
 
@@ -84,6 +88,14 @@ def test_leased_nodes_draw_only_while_they_are_leased(pool: Callable[..., PoolPl
     assert all(line.effective_usd == 0 for line in lines)
 
 
+def test_work_whose_power_was_measured_draws_that(pool: Callable[..., PoolPlan]) -> None:
+    """Two workloads of 8 GPUs for an hour each: one at the limit of 700 W, one as measured at 400 W."""
+    eight, hour = np.array([8], np.int32), np.array([HOUR])
+    tables = [JobTable.build(np.array([start]), eight, hour, workload=name) for name, start in (("a", 0.0), ("b", HOUR))]
+    lines = drawn(pool(1, 8), PowerDraw(700.0, 100.0, measured_w={"b": 400.0}), concatenate(tables), 2 * HOUR)
+    assert {line.workload: pytest.approx(line.quantity) for line in lines} == {"a": 5.6, "b": 3.2}
+
+
 @pytest.fixture
 def powered(small: Path) -> Path:
     """The small scenario with power at both providers, the first one's nodes owned."""
@@ -115,6 +127,27 @@ def test_parts_of_energy_add_up(powered: Path) -> None:
     assert figures["carbon.tonnes"] == pytest.approx(0.38 * first / 1e3)
     assert figures["provider.second.energy.kwh"] > 0
     assert figures["pool.first.a.cost_usd"] == pytest.approx(1.10 * 8 * 240 + 0.09 * first)
+
+
+def test_power_that_was_measured_stands_in_for_the_limit_unless_the_scenario_says_otherwise(powered: Path) -> None:
+    """Every family of the H100's at 400 W: work draws those, GPUs that idle still a share of the limit; ``active`` in the scenario wins."""
+    calibration = shipped_calibration("h100-sxm")
+    one = {"dtype": "bf16", "repeats": 3, "shape": {"m": 1}, "median_s": 1.0, "p5_s": 1.0, "p95_s": 1.0, "energy_j": 400.0}
+    shapes = [Measurement.model_validate(one | {"probe": family, "family": family}) for family in calibration.fits for _ in range(2)]
+    file = powered.parent / "measured.json"
+    measured = calibration.model_copy(update={"measurements": tuple(shapes)})
+    file.write_text(measured.model_dump_json(), encoding="utf-8")
+    document = open_document(str(powered)).override("calibration", str(file)).override("horizon", "2 d").override("replications", 1)
+    preparation = prepare(document)
+    own, rented = preparation.power
+    assert own is not None
+    assert rented is not None
+    assert own.measured_w == {name: pytest.approx((400 + 250) * 1.3) for name in ("merges", "tunes")}
+    assert own.idle_w == pytest.approx((0.15 * 700 + 250) * 1.3)
+    assert not rented.measured_w
+    run = run_plan(document, runner=Runner(1))
+    assert "energy in first.a: GPUs draw what was measured for such work" in run.summary.notes
+    assert not any("second.b" in note for note in run.summary.notes)
 
 
 @pytest.mark.parametrize(
