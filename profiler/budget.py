@@ -22,8 +22,8 @@ PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
 SHAPE_SHARE = 0.35
 """Of a process's time: a shape that would take more is left out."""
-BESIDE = 5.0
-"""A family that a quick profile does without has a fifth of the time of the others, beyond what its fit cannot do without."""
+BESIDE = 4.0
+"""A family that a quick profile does without has a quarter of the time of the others, beyond what its fit cannot do without."""
 TIMED_SHARE = 0.5
 """Of a process's time is for timed calls; the rest for making inputs and warming up."""
 LEAST_PACE = 0.2
@@ -51,7 +51,7 @@ class Depth:
 
 
 QUICK = Depth("quick", 3, 0.03, 60.0, 4.0)
-FULL = Depth("full", 4, 0.1, 600.0, 20.0, energy_shapes=4)
+FULL = Depth("full", 4, 0.07, 600.0, 20.0, energy_shapes=4)
 
 
 def work(shape: Shape) -> float:

@@ -7,6 +7,7 @@ Processes, 5.4.2).
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from sim.cost.calibration import Measurement
 from sim.cost.fit import Correction, Fit, overlapped
 
 Floats = NDArray[np.float64]
-LENGTHS = (0.7, 1.5)
-"""Distances in ln size over which residuals are alike, tried in turn: a factor of 2 and of 4.5."""
-RIDGE = 1.0
-"""Noise over signal: half of an isolated residual is believed."""
+LENGTHS = (0.7, 1.5, 3.0)
+"""Distances in ln size over which residuals are alike, tried in turn: factors of 2, 4.5 and 20."""
+RIDGES = (0.1, 0.3, 1.0)
+"""Noise over signal, tried in turn: at 1, half of an isolated residual is believed."""
 MOST = 0.7
 """Residuals beyond this are an interrupted measurement, not a kernel's habit."""
 PARTS = (1.0, 0.7, 0.4, 0.2)
@@ -42,7 +43,7 @@ def fit_correction(
     sites = np.log([[one[name] for name in names] for one in sizes])
     shares = np.maximum(shares, LEAST_SHARE)
     wanted = np.clip(residuals, -MOST, MOST) / shares
-    found = [(length, *_smoothed(sites, wanted, RIDGE / shares**2, length)) for length in LENGTHS]
+    found = [(length, *_smoothed(sites, wanted, ridge / shares**2, length)) for length, ridge in product(LENGTHS, RIDGES)]
     length, weights, unseen = min(found, key=lambda one: float(np.abs(one[2] * shares).mean()))
     if np.abs(unseen * shares).mean() >= np.abs(wanted * shares).mean():
         return None

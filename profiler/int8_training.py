@@ -1,15 +1,18 @@
 """INT8 mixed-precision training: each product of a linear layer quantises both bf16 operands on every call, multiplies, scales back.
 
 Symmetric scales, by row of the left operand and by column of the right one, int32 accumulation (torchao's scheme, ``quantized_training``).
-The output, grad-input and grad-weight products switch on independently. A GPU fuses the passes with a compiler; on a CPU blocks of rows
-stay in cache between them, which does the same.
+The output, grad-input and grad-weight products switch on independently. A compiler fuses the passes, for each shape on a GPU (as static
+training does), for all at once on a CPU; on a CPU without one, blocks of rows stay in cache between them.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
+
+from profiler.compiling import can_compile, fused
 
 LARGEST = 127
 BLOCK = 1 << 19
@@ -64,19 +67,49 @@ def _blocks(rows: int, width: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
+def compiles_here(device: torch.device) -> bool:
+    """Whether the passes are compiled on this device: on a GPU always, where a dozen small kernels is nothing that anybody trains with."""
+    return device.type != "cpu" or can_compile("cpu")
+
+
+def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """The INT8 product as this device does it best, into `out` where it is given and the device writes there (a CPU)."""
+    if left.device.type != "cpu":
+        result: torch.Tensor = _compiled()(left, right)
+        return result
+    if not can_compile("cpu"):
+        return int8_product_in_blocks(left, right, out)
+    quantised_left, row_scale = _quantised_fused(left, 1)
+    quantised_right, column_scale = _quantised_fused(right, 0)
+    product = torch._int_mm(quantised_left, quantised_right)
+    result = torch.empty(product.shape, dtype=left.dtype) if out is None else out
+    _kernel(_scale_back)(product, row_scale, column_scale, result)
+    return result
+
+
+def _quantised_fused(values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """`quantise` by one kernel over the rows as they lie in memory; the values keep their layout."""
+    if not values.is_contiguous():
+        quantised, scale = _quantised_fused(values.t(), 1 - dim)
+        return quantised.t(), scale.t()
+    done: tuple[torch.Tensor, torch.Tensor] = _kernel(quantise)(values, dim)
+    return done
+
+
+def _scale_back(product: torch.Tensor, row_scale: torch.Tensor, column_scale: torch.Tensor, out: torch.Tensor) -> None:
+    out.copy_(product.float() * row_scale * column_scale)
+
+
+@cache
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    return fused(function)
+
+
 @cache
 def _compiled() -> Any:
-    """A GPU would run a dozen small kernels that nobody trains with; it compiles for each shape, as static training does."""
+    """For each shape."""
     torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, 256)
     return torch.compile(int8_product, dynamic=False)
-
-
-def product_here(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """The INT8 product as this device does it best."""
-    if left.device.type == "cpu":
-        return int8_product_in_blocks(left, right)
-    result: torch.Tensor = _compiled()(left, right)
-    return result
 
 
 class _Int8Linear(torch.autograd.Function):

@@ -4,14 +4,13 @@ Where a compiler is there the arithmetic is one fused kernel (torch.compile: C++
 by operation, on chunks that stay in cache in between. Everything is fp32 inside, and only the result is rounded.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 
+from profiler.compiling import can_compile, fused
 from profiler.merging.dare import dare_ties, keys
 from profiler.merging.linear import weighted_sum
 from profiler.merging.recipe import Recipe, task_arithmetic_weights
@@ -21,11 +20,6 @@ from profiler.merging.ties import Read, thresholds, ties
 Arithmetic = Callable[..., torch.Tensor]
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
 """Elements of a chunk where nothing is fused: its temporaries stay in a CPU's last cache; a GPU wants few, large kernels."""
-THREADED: dict[str, Any] = {"cpp.dynamic_threads": True}
-"""A CPU's kernel takes the threads it finds at each call. Without this the first size that anyone compiled it for decides, for later sizes
-and, through the compiler's cache on disk, for later processes too: one thread for ever after a small tensor (measured: half the speed)."""
-MOST_VARIANTS = 64
-"""Of one kernel, by number of experts and dtype, before torch would stop compiling more."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,8 @@ class Combination:
             return out
         place = torch.tensor(start, dtype=torch.int32, device=out.device)
         flat, result = [one.view(-1) for one in models], out.view(-1)
-        if (fused := _fused(self.arithmetic, out.device.type)) is not None:
-            fused(result, place, self.parameters, *flat)
+        if (kernel := _fused(self.arithmetic, out.device.type)) is not None:
+            kernel(result, place, self.parameters, *flat)
             return out
         size = CHUNK[out.device.type]
         for first in range(0, out.numel(), size):
@@ -92,28 +86,10 @@ def is_fused(device: torch.device) -> bool:
 
 @cache
 def _fused(arithmetic: Arithmetic, device: str) -> Callable[..., None] | None:
-    """The arithmetic as one kernel, or None where this machine cannot compile one: found out by compiling a tiny sum."""
-    return _compiled(arithmetic) if _can_compile(device) else None
+    """The arithmetic as one kernel, or None where this machine cannot compile one."""
 
-
-def _compiled(arithmetic: Arithmetic) -> Callable[..., None]:
     def run(out: torch.Tensor, place: torch.Tensor, parameters: tuple[torch.Tensor, ...], *models: torch.Tensor) -> None:
         out.copy_(arithmetic(models, place, *parameters))
 
     # `run` is one code object for every arithmetic, number of experts and dtype.
-    dynamo: Any = torch._dynamo.config
-    dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
-    compiled: Callable[..., None] = torch.compile(run, dynamic=True, options=THREADED)
-    return compiled
-
-
-@cache
-def _can_compile(device: str) -> bool:
-    one = torch.ones(64, device=device)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.compile(lambda x: x * 2 + 1, dynamic=True)(one)
-    except Exception:  # whatever a missing or broken compiler raises, torch and its backends have no one error for it
-        return False
-    return True
+    return fused(run) if can_compile(device) else None

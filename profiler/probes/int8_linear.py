@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
-from profiler.int8_training import int8_product, int8_product_in_blocks
+from profiler.int8_training import compiles_here, product_here
 from profiler.probes import Shape, Work
 from profiler.probes.matmul import product_shapes
 from sim.cost.products import INT8_FAMILIES, Product
 
+UNFUSED = "INT8 products ran block by block: no compiler here that torch.compile could use, so fused ones would be faster"
 Operands = tuple[torch.Tensor, torch.Tensor]
 LAYOUTS: dict[Product, Callable[[torch.Tensor, torch.Tensor], Operands]] = {
     "output": lambda left, right: (left, right.t().contiguous().t()),
@@ -45,10 +46,9 @@ class Int8Linear:
         if device.type == "cuda":
             # It compiles for each shape, as in training; without the reset it would give up after eight of them and run small kernels.
             torch.compiler.reset()
-            compiled = torch.compile(int8_product, dynamic=False)
-            return Work(lambda: compiled(left, right), *self.counts(shape), compiles=True)
         out = torch.empty(m, n, dtype=torch.bfloat16, device=device)
-        return Work(lambda: int8_product_in_blocks(left, right, out), *self.counts(shape))
+        note = None if (compiles := compiles_here(device)) else UNFUSED
+        return Work(lambda: product_here(left, right, out), *self.counts(shape), note=note, compiles=compiles)
 
 
 PROBES = tuple(map(Int8Linear, LAYOUTS))

@@ -1,13 +1,18 @@
 """What is measured is what it claims to be: the INT8 product is a product."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from profiler.int8_training import int8_product, int8_product_in_blocks, quantise  # noqa: E402
+from profiler.int8_training import int8_product, int8_product_in_blocks, product_here, quantise  # noqa: E402
+from profiler.probes import all_probes  # noqa: E402
 from profiler.probes.int8_linear import LAYOUTS  # noqa: E402
 from sim.cost.products import Product  # noqa: E402
 
+Int8Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 BF16_ROUNDING = 2.0**-8
 """Largest relative error of rounding to bf16's eight significant bits."""
 
@@ -44,7 +49,20 @@ def test_an_int8_product_is_the_float_product_within_quantisation_error(m: int, 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(32, 48, 64), (3000, 64, 512), (40, 6000, 128)])
 @pytest.mark.parametrize("product", sorted(LAYOUTS))
-def test_blocks_give_the_same_int8_product_in_every_layout(product: Product, m: int, n: int, k: int) -> None:
+@pytest.mark.parametrize("how", [int8_product_in_blocks, product_here])
+def test_blocks_and_fused_passes_give_the_same_in_every_layout(how: Int8Product, product: Product, m: int, n: int, k: int) -> None:
     left, right = LAYOUTS[product](torch.randn(m, k).bfloat16(), torch.randn(k, n).bfloat16())
     out = torch.empty(m, n, dtype=torch.bfloat16)
-    torch.testing.assert_close(int8_product_in_blocks(left, right, out), int8_product(left, right), rtol=2 * BF16_ROUNDING, atol=1e-6)
+    found = how(left, right, out)
+    assert found.data_ptr() == out.data_ptr()
+    torch.testing.assert_close(found, int8_product(left, right), rtol=2 * BF16_ROUNDING, atol=1e-6)
+
+
+def test_without_a_compiler_it_runs_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the probe says so, because its times are then no good implementation's."""
+    monkeypatch.setattr("profiler.int8_training.can_compile", lambda _: False)
+    left, right = torch.randn(64, 32).bfloat16(), torch.randn(32, 48).bfloat16()
+    assert torch.equal(product_here(left, right), int8_product_in_blocks(left, right))
+    note = all_probes()["int8-linear"].prepare({"m": 64, "n": 48, "k": 32}, torch.device("cpu"), Path()).note
+    assert note is not None
+    assert "no compiler" in note

@@ -1,0 +1,35 @@
+"""Arithmetic as fused kernels where this machine can compile them: torch.compile's C++ on a CPU, Triton on a GPU."""
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+
+THREADED: dict[str, Any] = {"cpp.dynamic_threads": True}
+"""A CPU's kernel takes the threads it finds at each call. Without this the first size that anyone compiled it for decides, for later sizes
+and, through the compiler's cache on disk, for later processes too: one thread for ever after a small tensor (measured: half the speed)."""
+MOST_VARIANTS = 64
+"""Of one kernel, by number of experts, dtype or layout, before torch would stop compiling more."""
+
+
+def fused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled for any sizes."""
+    dynamo: Any = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
+    compiled: Callable[..., Any] = torch.compile(function, dynamic=True, options=THREADED)
+    return compiled
+
+
+@cache
+def can_compile(device: str) -> bool:
+    """Whether kernels can be compiled for devices of this type here: found out by compiling a tiny sum."""
+    one = torch.ones(64, device=device)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.compile(lambda x: x * 2 + 1, dynamic=True)(one)
+    except Exception:  # whatever a missing or broken compiler raises, torch and its backends have no one error for it
+        return False
+    return True
