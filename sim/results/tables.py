@@ -8,21 +8,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sim.demand.table import JobTable
-from sim.engine.pool import PoolPlan
 from sim.engine.records import RESIZE, Records
 from sim.results.ledger import Line
 from sim.results.usage import Timeline
-
-
-def pool_names(plans: Sequence[PoolPlan]) -> list[str]:
-    return [f"{plan.provider}.{plan.name}" for plan in plans]
 
 
 def _named(codes: NDArray[Any], names: Sequence[str]) -> "pd.Categorical[Any]":
     return pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(names))
 
 
-def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> pd.DataFrame:
+def jobs_table(jobs: JobTable, records: Records, pools: Sequence[str]) -> pd.DataFrame:
     """One row a job, in order of arrival; times in seconds from the start. A rejected job has no pool, start, end or wait.
 
     `gpus` are those that a job asks for, `gpus_at_end` those that its last run had.
@@ -35,7 +30,7 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
             "priority": jobs.priority,
             "gpus": jobs.gpus,
             "gpus_at_end": records.gpus,
-            "pool": _named(records.pool, pool_names(plans)),
+            "pool": _named(records.pool, pools),
             "arrival_s": jobs.arrival_s,
             "promised_s": np.full(len(jobs), np.nan) if records.promised_s is None else records.promised_s,
             "start_s": records.start_s,
@@ -48,14 +43,14 @@ def jobs_table(jobs: JobTable, records: Records, plans: Sequence[PoolPlan]) -> p
     )
 
 
-def timeline_table(timeline: Timeline, plans: Sequence[PoolPlan], replication: int) -> pd.DataFrame:
+def timeline_table(timeline: Timeline, pools: Sequence[str], replication: int) -> pd.DataFrame:
     """One row a pool and span: GPUs used, had and waited for, on average over the span."""
     spans = len(timeline.time_s)
     return pd.DataFrame(
         {
             "replication": replication,
-            "pool": pd.Categorical(np.repeat(pool_names(plans), spans)),
-            "time_s": np.tile(timeline.time_s, len(plans)),
+            "pool": pd.Categorical(np.repeat(pools, spans)),
+            "time_s": np.tile(timeline.time_s, len(pools)),
             "used_gpus": timeline.used.ravel(),
             "capacity_gpus": timeline.capacity.ravel(),
             "waiting_gpus": timeline.waiting.ravel(),

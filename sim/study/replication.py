@@ -1,16 +1,19 @@
-"""One replication of a plan, from drawn jobs to figures and tables."""
+"""One replication of a plan, from drawn jobs to figures and to what its tables are made of.
+
+Most replications are run by worker processes, which make no table: that takes pandas, a third of all that they would import.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sim.demand.jobs import draw_jobs
 from sim.demand.table import Floats, JobTable
 from sim.engine.links import links
 from sim.engine.plugins import plugins_named
-from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.engine.simulation import simulate
 from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
@@ -18,15 +21,16 @@ from sim.results.breach import breach_figures
 from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures
 from sim.results.headroom import headroom_figures
-from sim.results.history import history_tables
-from sim.results.ledger import ledger
+from sim.results.ledger import Line, ledger
 from sim.results.power import power_lines
-from sim.results.tables import billing_table, jobs_table, pool_names, timeline_table
 from sim.results.timeliness import timeliness_figures
-from sim.results.usage import timeline
+from sim.results.usage import Timeline, timeline
 from sim.scenario.errors import InputError
 from sim.study.preparation import Preparation, located
 from sim.study.queues import policies_used, queue_terms
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 QUANTILES = np.concatenate([np.arange(0.0, 0.95, 0.05), np.arange(0.95, 1.0, 0.005), [0.999, 1.0]])
 
@@ -39,11 +43,24 @@ class Replication:
     horizon_s: float
     figures: dict[str, float]
     wait_quantiles: dict[str, Floats]
-    timeline: pd.DataFrame
-    billing: pd.DataFrame
-    history: Mapping[str, pd.DataFrame]
+    pools: tuple[str, ...]
+    levels: Timeline
+    lines: tuple[Line, ...]
+    history: Mapping[str, "pd.DataFrame"]
     unusable: Mapping[str, dict[str, int]]
     notes: tuple[str, ...]
+
+    @cached_property
+    def timeline(self) -> "pd.DataFrame":
+        from sim.results.tables import timeline_table
+
+        return timeline_table(self.levels, self.pools, self.number)
+
+    @cached_property
+    def billing(self) -> "pd.DataFrame":
+        from sim.results.tables import billing_table
+
+        return billing_table(self.lines, self.number)
 
 
 def antithetic(number: int) -> int:
@@ -65,11 +82,11 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     routing, ways = routing_terms(scenario, drawn), links(scenario)
     with plugins_named(policies_used(scenario)):
         records = simulate(table, plans, queue=queue_terms(scenario), routing=routing, admission=scenario.policy.admission, links=ways)
-    lines = [
+    lines = (
         *ledger(table, records, preparation.pools, plans, horizon),
         *egress_lines(table, records, preparation.pools, plans, ways, horizon),
         *power_lines(table, records, preparation.pools, plans, preparation.power, horizon),
-    ]
+    )
     measured = (table.arrival_s >= scenario.warmup) & records.accepted
     wait = records.waited_s(table.arrival_s)
     curves = {
@@ -77,22 +94,27 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         for index, name in enumerate(table.workloads)
         if (rows := measured & (table.workload == index)).any()
     }
-    line = timeline(table, records, horizon, len(plans))
+    levels = timeline(table, records, horizon, len(plans))
+    pools = tuple(f"{plan.provider}.{plan.name}" for plan in plans)
     return Replication(
         number=number,
         horizon_s=horizon,
         figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon)
         | timeliness_figures(table, records, routing.delay_usd_per_gpu_hour, scenario.warmup)
         | breach_figures(scenario, table, records, horizon)
-        | headroom_figures(line, scenario.target_utilisation, horizon),
+        | headroom_figures(levels, scenario.target_utilisation, horizon),
         wait_quantiles=curves,
-        timeline=timeline_table(line, plans, number),
-        billing=billing_table(lines, number),
-        history=_history(table, records, plans) if number == 0 else {},
+        pools=pools,
+        levels=levels,
+        lines=lines,
+        history=_history(table, records, pools) if number == 0 else {},
         unusable=demand.unusable,
         notes=demand.notes,
     )
 
 
-def _history(table: JobTable, records: Records, plans: Sequence[PoolPlan]) -> dict[str, pd.DataFrame]:
-    return {"jobs": jobs_table(table, records, plans)} | history_tables(records, pool_names(plans))
+def _history(table: JobTable, records: Records, pools: Sequence[str]) -> "dict[str, pd.DataFrame]":
+    from sim.results.history import history_tables
+    from sim.results.tables import jobs_table
+
+    return {"jobs": jobs_table(table, records, pools)} | history_tables(records, list(pools))

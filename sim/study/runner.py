@@ -19,8 +19,8 @@ from sim.study.sites import Site
 from sim.study.store import Store
 from sim.study.tasks import Done, Task, run_task
 
-WORTH_PROCESSES_S = 4.0
-"""Work left that makes starting worker processes (about a second each) pay."""
+WORTH_PROCESSES_S = 2.0
+"""Work left that makes starting worker processes (a third of a second each) pay."""
 
 HEADLINE = "wait.p95"
 

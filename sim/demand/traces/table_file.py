@@ -1,16 +1,22 @@
-"""Trace files that are tables with a header: read as text, renamed and filtered as asked, every problem named."""
+"""Trace files that are tables with a header: read as text, renamed and filtered as asked, every problem named.
+
+Pandas is imported by who reads one: a quarter of a second that a worker process without a trace need not spend.
+"""
 
 import gzip
 import zlib
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sim.demand.table import Floats
 from sim.scenario.errors import InputError
 from sim.scenario.nearest import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_BYTES = 4_000_000_000
 """Of unpacked text: far above any public trace of jobs, far under what a crafted archive unpacks to."""
@@ -37,8 +43,10 @@ def read_text(path: Path) -> str:
         raise InputError.of("is not UTF-8 text; give a trace in the format named", where=str(path)) from None
 
 
-def read_rows(path: Path, where: dict[str, str]) -> pd.DataFrame:
+def read_rows(path: Path, where: dict[str, str]) -> "pd.DataFrame":
     """The table as text, with the rows that `where` keeps."""
+    import pandas as pd
+
     text = read_text(path)
     header = text.partition("\n")[0].strip().split(",")
     twice = sorted({name for name in header if header.count(name) > 1})
@@ -63,7 +71,7 @@ def read_rows(path: Path, where: dict[str, str]) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def renamed(rows: pd.DataFrame, columns: dict[str, str], known: tuple[str, ...], path: Path) -> pd.DataFrame:
+def renamed(rows: "pd.DataFrame", columns: dict[str, str], known: tuple[str, ...], path: Path) -> "pd.DataFrame":
     """The table under our column names: `columns` maps ours to the file's."""
     for ours, theirs in columns.items():
         if ours not in known:
@@ -76,7 +84,7 @@ def renamed(rows: pd.DataFrame, columns: dict[str, str], known: tuple[str, ...],
     return taken.rename(columns={theirs: ours for ours, theirs in columns.items()})
 
 
-def require(rows: pd.DataFrame, needed: tuple[str, ...], path: Path) -> None:
+def require(rows: "pd.DataFrame", needed: tuple[str, ...], path: Path) -> None:
     """InputError for the first column that is not there."""
     for name in needed:
         if name not in rows:
@@ -86,13 +94,17 @@ def require(rows: pd.DataFrame, needed: tuple[str, ...], path: Path) -> None:
             )
 
 
-def numbers(column: pd.Series) -> Floats:
+def numbers(column: "pd.Series") -> Floats:
     """The column's numbers; NaN where there is none."""
+    import pandas as pd
+
     return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
 
 
-def seconds(column: pd.Series) -> Floats:
+def seconds(column: "pd.Series") -> Floats:
     """Times in seconds: numbers as they are, else absolute timestamps (ISO 8601) as seconds since 1970; NaN where neither."""
+    import pandas as pd
+
     plain = numbers(column)
     if np.isfinite(plain).any():
         return plain
