@@ -161,16 +161,19 @@ def _way(problem: Problem, search: Search) -> tuple[str, Callable[[], Place | No
     """How the space is searched, in words, and the function that gives the next place."""
     if len(search.sizes) == 1 and _monotone(problem):
         return "bisected: cost rises and waits fall along the one size", lambda: bisect_next(search)
-    candidates = search.size
-    if search.size <= MOST_BOUNDED:
+    candidates, bounded = search.size, search.size <= MOST_BOUNDED
+    if bounded:
         candidates = sum(not search.hopeless(place) for place in search.places())
     if candidates <= problem.words.trials:
         return "enumerated in order of least possible cost", lambda: enumerate_next(search)
     propose = sampler(search, problem.scenario.seed)
 
     def step() -> Place | None:
-        place = propose() if len(search.found) < problem.words.trials else None
-        return place if place is not None else neighbour_next(search)
+        more = len(search.found) < problem.words.trials
+        place = propose() if more else None
+        if place is None:
+            place = neighbour_next(search)
+        return enumerate_next(search) if place is None and more and bounded else place
 
     return "searched (tree-structured Parzen estimator, then the neighbours of the best)", step
 

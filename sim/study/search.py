@@ -117,8 +117,11 @@ def neighbour_next(search: Search) -> Place | None:
     Along an ordered axis a step goes one value up or down; on others to any value.
     """
     centre = search.best or search.nearest
-    if centre is None:
-        return None
+    return None if centre is None else cheapest_beside(search, centre)
+
+
+def cheapest_beside(search: Search, centre: Place) -> Place | None:
+    """Of the places a step or two away, the one of least possible cost that is worth trying."""
     ceiling = search.ceiling
     beside = [place for place in _beside(search, centre) if search.worth_trying(place, ceiling)]
     return min(beside, key=lambda place: (search.least_cost(place), place), default=None)

@@ -1,20 +1,21 @@
 """Large spaces: Optuna's tree-structured Parzen estimator proposes plans, with the targets as constraints (Bergstra et al., 2011).
 
-Plans that are known or hopeless are told to it from the bounds, at no cost, until it proposes one that is worth simulating.
+Where it proposes a plan that is known or hopeless, that is told to it at no cost, and a plan beside it that is worth simulating is taken
+instead. (Asked again and again until it proposes a new one, it took a quarter of a study's time, and saw little but repetitions.)
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sim.scenario.errors import InputError
-from sim.study.search import Place, Search
+from sim.study.search import Place, Search, cheapest_beside
 
 if TYPE_CHECKING:
     import optuna
 
 CONSTRAINT = "over the limit"
-UNWORTHY_IN_A_ROW = 200
-"""Proposals that need no simulation, one after another, after which the space is taken to be searched."""
+UNWORTHY_IN_A_ROW = 20
+"""Proposals that need no simulation, nor any plan beside them, one after another, after which the space is taken to be searched."""
 
 
 def sampler(search: Search, seed: int) -> Callable[[], Place | None]:
@@ -53,6 +54,10 @@ def sampler(search: Search, seed: int) -> Callable[[], Place | None]:
         trial.set_constraint(CONSTRAINT, over)
         study.tell(trial, cost)
 
+    def take(place: Place, trial: "optuna.Trial") -> Place:
+        waiting.append((place, trial))
+        return place
+
     def propose() -> Place | None:
         while waiting:
             tell(*waiting.pop())
@@ -60,9 +65,12 @@ def sampler(search: Search, seed: int) -> Callable[[], Place | None]:
             trial = study.ask(distributions)
             place = tuple(int(trial.params[str(axis)]) for axis in range(len(search.sizes)))
             if search.worth_trying(place, search.ceiling):
-                waiting.append((place, trial))
-                return place
+                return take(place, trial)
             tell(place, trial)
+            beside = cheapest_beside(search, place)
+            if beside is not None:
+                study.enqueue_trial({str(axis): value for axis, value in enumerate(beside)})
+                return take(beside, study.ask(distributions))
         return None
 
     return propose
