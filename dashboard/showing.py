@@ -23,7 +23,7 @@ from sim.report.charts import (
 )
 from sim.report.doubts import warnings_of
 from sim.report.optimisation_rows import considered_rows
-from sim.report.reading import PLANS, Results, read_results
+from sim.report.reading import Results, read_results
 from sim.report.rows import (
     Rows,
     basis_lines,
@@ -38,7 +38,7 @@ from sim.report.rows import (
 )
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
-from sim.results.run_folder import REPORT, SCENARIO, read_summary, read_table
+from sim.results.run_folder import PLANS, REPORT, SCENARIO, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.units import format_duration

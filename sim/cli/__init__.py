@@ -12,6 +12,8 @@ from pathlib import Path
 
 from sim import __version__
 from sim.cli import compare, dashboard, estimate, optimise, profile, report, run, scenarios, sensitivity, sweep, validate, why
+from sim.cli.arguments import SCENARIO
+from sim.cli.parser import Parser
 from sim.scenario.errors import InputError
 
 COMMANDS = (run, compare, sweep, optimise, sensitivity, scenarios, report, why, profile, estimate, validate, dashboard)
@@ -53,10 +55,10 @@ def _kept(details: str) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="leadtime",
         description="How long will AI work wait for compute, what will it cost, and what should change?",
-        epilog="SCENARIO is a YAML file or the name of a shipped scenario ('leadtime scenarios' lists them).",
+        epilog=f"SCENARIO is {SCENARIO}.",
     )
     parser.add_argument("--version", action="version", version=f"leadtime {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

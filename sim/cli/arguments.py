@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim.scenario.document import Document
 
+SCENARIO = "a YAML file, or the name of a shipped scenario ('leadtime scenarios' lists them)"
+"""What the argument of that name is, in ``--help``."""
+
 
 def whole(least: int) -> Callable[[str], int]:
     """A whole number of at least `least`."""

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.arguments import SCENARIO, add_override_flags, add_running_flags, open_varied, whole
 from sim.cli.keeping import keep
 from sim.cli.running import resumable_study, running
 
@@ -12,7 +12,7 @@ NO_PLAN = 1
 
 def add(commands: Any) -> None:
     optimise = commands.add_parser("optimise", help="the cheapest plan that meets every target, and why")
-    optimise.add_argument("scenario", metavar="SCENARIO")
+    optimise.add_argument("scenario", metavar="SCENARIO", help=SCENARIO)
     add_override_flags(optimise, varied=True)
     optimise.add_argument("--trials", type=whole(1), metavar="N", help="plans simulated in the search, at most about (default: 100)")
     optimise.add_argument("--confirm", type=whole(2), metavar="N", help="fresh replications of the best (default: 20)")

@@ -10,7 +10,12 @@ from sim.cli.progress import progress
 
 def add(commands: Any) -> None:
     profile = commands.add_parser("profile", help="measure this machine's device and write its calibration")
-    profile.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    profile.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what to measure (auto: a CUDA device where one answers, else the CPU)",
+    )
     depth = profile.add_mutually_exclusive_group()
     depth.add_argument("--quick", action="store_true", help="about a minute (default)")
     depth.add_argument("--full", action="store_true", help="up to ten minutes: more shapes, more processes")

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from sim.cli.arguments import add_override_flags, add_running_flags, open_scenario
+from sim.cli.arguments import SCENARIO, add_override_flags, add_running_flags, open_scenario
 from sim.cli.keeping import keep
 from sim.cli.running import resumable_study, running
 
@@ -12,7 +12,7 @@ MISSED_TARGET = 1
 
 def add(commands: Any) -> None:
     run = commands.add_parser("run", help="simulate a scenario, or every plan it compares, and keep a report")
-    run.add_argument("scenario", metavar="SCENARIO")
+    run.add_argument("scenario", metavar="SCENARIO", help=SCENARIO)
     add_override_flags(run)
     add_running_flags(run)
     run.add_argument("--check", action="store_true", help="exit with 1 where a target was missed")

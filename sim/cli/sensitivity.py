@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.arguments import SCENARIO, add_override_flags, add_running_flags, open_varied, whole
 from sim.cli.keeping import show
 from sim.cli.running import resumable_study, running
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("sensitivity", help="which inputs move the answer: a tornado, and a screening of all of them together")
-    parser.add_argument("scenario", metavar="SCENARIO")
+    parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO)
     add_override_flags(parser, varied=True)
     parser.add_argument(
         "--figure", action="append", metavar="FIGURE", help="what is to move, may be repeated (default: wait.p95, cost.usd)"
     )
     parser.add_argument("--within", metavar="SHARE", help="either side of rates, nodes and prices, where no key is given (default: 20%%)")
     parser.add_argument("--trajectories", type=whole(2), metavar="N", help="of Morris' screening (default: 8)")
-    parser.add_argument("--sobol", type=whole(2), metavar="N", help="Sobol's indices from N points, a power of two, times inputs + 2")
+    parser.add_argument("--sobol", type=whole(2), metavar="N", help="Sobol's indices instead, of N × (inputs + 2) plans; a power of two")
     add_running_flags(parser)
     parser.set_defaults(command=_sensitivity)
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from sim.cli.arguments import add_override_flags, add_running_flags, open_varied, whole
+from sim.cli.arguments import SCENARIO, add_override_flags, add_running_flags, open_varied, whole
 from sim.cli.keeping import show
 from sim.cli.running import resumable_study, running
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     sweep = commands.add_parser("sweep", help="many plans: a table of all, and the front of cost against a wait")
-    sweep.add_argument("scenario", metavar="SCENARIO")
+    sweep.add_argument("scenario", metavar="SCENARIO", help=SCENARIO)
     add_override_flags(sweep, varied=True)
     sweep.add_argument("--points", type=whole(1), metavar="N", help="plans of a Latin hypercube, instead of every combination")
     sweep.add_argument("--target", default="wait.p95", metavar="FIGURE", help="what to keep low beside the cost (default: wait.p95)")

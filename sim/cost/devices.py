@@ -33,8 +33,8 @@ def shipped_calibration(device: str) -> Calibration:
     if device in DATASHEETS:
         return datasheet_calibration(DATASHEETS[device])
     raise InputError.of(
-        f"found GPU type {device!r}, for which no calibration is shipped; {nearest(device, known_devices())}; "
-        "or profile it and name the file under 'calibration'"
+        f"found GPU type {device!r}, for which no calibration is shipped (profile it and name the file under 'calibration'); "
+        f"{nearest(device, known_devices())}"
     )
 
 

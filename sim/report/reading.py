@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-from sim.results.run_folder import OPTIMISATION, SENSITIVITY, SWEEP, read_summary
+from sim.results.run_folder import OPTIMISATION, PLANS, SENSITIVITY, SWEEP, read_summary
 from sim.results.summary import Summary
 from sim.study.comparison import Comparison, read_comparison
 from sim.study.optimisation import Optimisation, read_optimisation
 from sim.study.sensitivity import Sensitivity, read_sensitivity
 from sim.study.sweep import Sweep, read_sweep
-
-PLANS = "plans"
-"""Where a study keeps a run folder a plan."""
 
 Results = Summary | Comparison | Sweep | Optimisation | Sensitivity
 

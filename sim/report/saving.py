@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from sim.report.page import comparison_page, optimisation_page, sensitivity_page, summary_page, sweep_page
-from sim.report.reading import PLANS, read_results
-from sim.results.run_folder import REPORT, SCENARIO, SENSITIVITY, SWEEP, read_table, written_folder
+from sim.report.reading import read_results
+from sim.results.run_folder import PLANS, REPORT, SCENARIO, SENSITIVITY, SWEEP, read_table, written_folder
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml

@@ -19,6 +19,8 @@ from sim.scenario.errors import InputError
 
 SUMMARY, SCENARIO, STUDY, REPORT = "summary.json", "scenario.yaml", "study.json", "report.html"
 SWEEP, OPTIMISATION, SENSITIVITY = "sweep.json", "optimisation.json", "sensitivity.json"
+PLANS = "plans"
+"""Where a study keeps a run folder a plan."""
 
 
 @contextmanager
@@ -67,7 +69,7 @@ def is_run(folder: Path) -> bool:
 
 def scenarios_of(folder: Path) -> set[str]:
     """The resolved scenarios that a folder of results is about: its own, and those of its plans."""
-    return {path.read_text(encoding="utf-8", errors="replace") for path in (*folder.glob(SCENARIO), *folder.glob(f"plans/*/{SCENARIO}"))}
+    return {path.read_text(encoding="utf-8", errors="replace") for path in (*folder.glob(SCENARIO), *folder.glob(f"{PLANS}/*/{SCENARIO}"))}
 
 
 def write_run(
@@ -89,9 +91,8 @@ def read_summary(folder: Path) -> Summary:
     try:
         return Summary.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError.of(
-            f"is not a run folder ({error.strerror}: {SUMMARY}); give one that 'leadtime run' wrote", where=str(folder)
-        ) from None
+        found = f"is not a run folder ({error.strerror}: {SUMMARY})" if folder.exists() else "no such folder"
+        raise InputError.of(f"{found}; give one that 'leadtime run' wrote", where=str(folder)) from None
     except (ValidationError, UnicodeDecodeError):
         raise InputError.of("is not a summary that this version reads; run the scenario again", where=str(path)) from None
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from sim.scenario.model import PlanName, Word
@@ -65,6 +65,12 @@ class Optimise(Word):
         return self
 
 
+def _power_of_two(points: int) -> int:
+    if points & (points - 1):
+        raise PydanticCustomError("sensitivity", "found {found} points for Sobol; a power of two, as in 64, would do", {"found": points})
+    return points
+
+
 class Sensitivity(Word):
     """How much each input moves each of `figures`: the keys of `over` between the ends of their ranges, or without any every arrival rate,
     number of nodes and price by `within` either side. Calibration errors are inputs besides.
@@ -77,14 +83,10 @@ class Sensitivity(Word):
     within: Fraction = 0.2
     figures: Annotated[tuple[str, ...], Field(min_length=1, strict=False)] = ("wait.p95", "cost.usd")
     trajectories: Annotated[int, Whole(2, "the number of trajectories")] = 8
-    sobol: Annotated[int, Whole(2, "the number of points")] | None = None
+    sobol: Annotated[int, Whole(2, "the number of points"), AfterValidator(_power_of_two)] | None = None
 
     @model_validator(mode="after")
-    def _sizes(self) -> Self:
-        if self.sobol is not None and self.sobol & (self.sobol - 1):
-            raise PydanticCustomError(
-                "sensitivity", "found {found} points for Sobol; a power of two, as in 64, would do", {"found": self.sobol}
-            )
+    def _something_varies(self) -> Self:
         if not self.over and not 0 < self.within < 1:
             raise PydanticCustomError("sensitivity", "found nothing to vary by; a share between 0% and 100%, as in 20%, would do")
         return self

@@ -181,7 +181,7 @@ def _refuse_figures(plan: SensitivityPlan, summary: Summary) -> None:
     for figure in plan.asked.figures:
         if figure not in summary.figures:
             message = f"found {figure!r}, which is no figure of this scenario; {nearest(figure, list(summary.figures))}"
-            raise InputError.of(message, where=plan.preparation.document.file, key="study.sensitivity.figures")
+            raise InputError.of(message, where=plan.document.place(("study", "sensitivity", "figures")), key="study.sensitivity.figures")
 
 
 def _refuse_gaps(figure: str, plan: SensitivityPlan, points: Sequence[Sequence[float]], found: Sequence[Estimate]) -> None:
