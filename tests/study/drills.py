@@ -51,7 +51,7 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def children(pid: int) -> list[int]:
     """Worker processes of a process, oldest first; not the tracker of resources that Python starts with them."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
 
 
