@@ -281,17 +281,20 @@ def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 30
 def tornado(sensitivity: Sensitivity, figure: str, width: int = 480, most: int = 12) -> Any:
     """What each input does to the figure alone, at either end of its range; the inputs that move it most on top."""
     names = input_names(sensitivity)
-    scale = HOUR if "wait" in figure or "jct" in figure else 1.0
-    base = (sensitivity.base[figure].mean or 0.0) / scale
+    base = sensitivity.base[figure].mean or 0.0
     rows = []
     for name, effect in sensitivity.effects[figure].items():
         for end, moved, at in ((LOW_END, effect.low, sensitivity.inputs[name].low), (HIGH_END, effect.high, sensitivity.inputs[name].high)):
             if moved.mean is not None:
-                rows.append({"input": names[name], "end": end, "from": base, "to": base + moved.mean / scale, "at": at})
+                rows.append({"input": names[name], "end": end, "from": base, "to": base + moved.mean, "at": at})
     data = pd.DataFrame(rows, columns=["input", "end", "from", "to", "at"])
+    unit = "USD" if figure.rpartition(".")[2] == "usd" else ""
+    if "wait" in figure or "jct" in figure:
+        unit, seconds = _time_unit(float(data["to"].max()) if rows else 0.0)
+        data = data.assign(**{"from": data["from"] / seconds, "to": data["to"] / seconds})
     swing = (data["to"] - data["from"]).abs().groupby(data["input"]).max().sort_values(ascending=False)
     order = list(swing.index[:most])
-    axis = alt.X("from:Q", title=title(figure) + (", hours" if scale == HOUR else ""), scale=alt.Scale(zero=False))
+    axis = alt.X("from:Q", title=", ".join(filter(None, (title(figure), unit))), scale=alt.Scale(zero=False))
     bars = (
         alt.Chart(data[data["input"].isin(order)])
         .mark_bar(opacity=0.85)

@@ -49,7 +49,7 @@ h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2
 .under { color: #4a5568; margin-top: 0 } .mark { background: #fefcbf; padding: .4rem .7rem; border-left: 4px solid #d69e2e }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e2e8f0; vertical-align: top }
-th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: #4a5568 }
+th:first-child, td:first-child { text-align: left; white-space: nowrap } .text { text-align: left } th { font-weight: 600; color: #4a5568 }
 .answer { font-size: 1.15rem; font-weight: 600; border-left: 4px solid #2b6cb0; padding: .4rem .8rem; background: #ebf8ff }
 svg { max-width: 100%; height: auto } details { margin: 1rem 0 } pre { background: #f7fafc; padding: 1rem; overflow-x: auto }
 """
@@ -145,9 +145,18 @@ def _warnings(summary: Summary, *, of: str = "") -> list[str]:
 def _table(rows: Rows) -> str:
     if not rows.cells:
         return ""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in rows.headings)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows.cells)
-    return f"<h2>{escape(rows.title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    marks = [' class="text"' if _is_text(column) else "" for column in zip(*rows.cells, strict=True)]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}{mark}>{escape(cell)}</{tag}>" for mark, cell in zip(marks, cells, strict=True)) + "</tr>"
+
+    head, body = line("th", rows.headings), "".join(line("td", row) for row in rows.cells)
+    return f"<h2>{escape(rows.title)}</h2><table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    """Whether a column holds words, which read from the left, and no numbers, which line up on the right."""
+    return all(cell[:1].isalpha() or cell in ("", "–") for cell in cells) and any(len(cell) > 1 for cell in cells)
 
 
 def _source(scenario_yaml: str) -> str:

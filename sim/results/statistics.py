@@ -49,10 +49,12 @@ class Estimate(BaseModel):
     """The figure in each replication; null where it had nothing to measure."""
 
 
-def estimate(values: Sequence[float | None], *, least: float = -math.inf, intervals: Intervals = BY_T, name: str = "") -> Estimate:
+def estimate(
+    values: Sequence[float | None], *, least: float = -math.inf, most: float = math.inf, intervals: Intervals = BY_T, name: str = ""
+) -> Estimate:
     """Mean and interval over the replications that measured the figure: Student's t with n − 1 degrees of freedom, or the bootstrap.
 
-    The interval is cut at `least`, under which the figure cannot be. `name` gives the figure resamples of its own.
+    The interval is cut at `least` and `most`, beyond which the figure cannot be. `name` gives the figure resamples of its own.
     """
     kept = tuple(None if value is None or math.isnan(value) else float(value) for value in values)
     measured = np.array([value for value in kept if value is not None])
@@ -67,7 +69,7 @@ def estimate(values: Sequence[float | None], *, least: float = -math.inf, interv
     else:
         half = t_quantile(0.5 + CONFIDENCE / 2, len(sample) - 1) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
         low, high = mean - half, mean + half
-    return Estimate(mean=mean, low=max(low, least), high=high, values=kept)
+    return Estimate(mean=mean, low=max(low, least), high=min(high, most), values=kept)
 
 
 def t_quantile(share: float, freedom: float) -> float:

@@ -88,13 +88,18 @@ class Summary(_Part):
         return self.figures.get(name, Estimate(mean=None, values=(None,) * self.replications))
 
 
+SHARES = (".goodput", ".utilisation", ".effective_time", ".promises.kept", ".deadlines.met")
+"""Ends of the names of figures that are shares of a whole."""
+
+
 def join_figures(replications: Sequence[Mapping[str, float]], intervals: Intervals = BY_T) -> dict[str, Estimate]:
-    """Estimates over replications, by figure; none but headroom can be negative."""
+    """Estimates over replications, by figure; none but headroom can be negative, and no share is over 1."""
     names = dict.fromkeys(name for figures in replications for name in figures)
     return {
         name: estimate(
             [figures.get(name) for figures in replications],
             least=-math.inf if name.startswith("headroom.") else 0.0,
+            most=1.0 if f".{name}".endswith(SHARES) else math.inf,
             intervals=intervals,
             name=name,
         )

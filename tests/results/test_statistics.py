@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from sim.results.statistics import describe, estimate, share_interval, t_quantile
+from sim.results.summary import join_figures
 from sim.results.waits import bounded_slowdown
 
 
@@ -43,3 +44,14 @@ def test_share_intervals_are_wilsons(hits: int, of: int) -> None:
     """As SciPy has them; never beyond 0 and 1."""
     theirs = stats.binomtest(hits, of).proportion_ci(0.95, method="wilson")
     assert share_interval(hits, of) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_no_share_is_said_to_be_over_the_whole() -> None:
+    """Two noisy replications: t reaches far, but nothing is used more than all of the time; a break-even may well lie beyond."""
+    replications = [
+        dict.fromkeys(("goodput", "pool.a.b.utilisation", "workload.w.deadlines.met", "commitment.break_even_utilisation"), value)
+        for value in (0.8, 0.95)
+    ]
+    figures = join_figures(replications)
+    assert {name for name, one in figures.items() if one.high == 1.0} == set(figures) - {"commitment.break_even_utilisation"}
+    assert (figures["commitment.break_even_utilisation"].high or 0.0) > 1.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
+from sim.report.charts import tornado
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
@@ -31,6 +32,20 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Sensitivity:
     path.write_text(SMALL, encoding="utf-8")
     over = {RATE: "40/d..160/d", NODES: "1..3", PRICE: "1.10 USD/GPU/h..3.30 USD/GPU/h"}
     return run_sensitivity(prepare_sensitivity(document(path, over=over)))
+
+
+def test_a_tornado_says_its_unit(found: Sensitivity) -> None:
+    """Money in dollars, waits in a unit that reads well up to the longest drawn."""
+    cost, wait = (tornado(found, figure).to_dict() for figure in ("cost.usd", "wait.p95"))
+    assert cost["encoding"]["x"]["title"] == "cost, USD"
+    name, unit = wait["encoding"]["x"]["title"].split(", ")
+    assert name == "p95 wait"
+    drawn = max(row["to"] for rows in wait["datasets"].values() for row in rows)
+    seconds = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}[unit]
+    moves = [end.mean or 0.0 for one in found.effects["wait.p95"].values() for end in (one.low, one.high)]
+    longest = (found.base["wait.p95"].mean or 0.0) + max(moves)
+    assert drawn == pytest.approx(longest / seconds)
+    assert drawn >= 1
 
 
 def test_prices_move_cost_and_never_waits(found: Sensitivity) -> None:
