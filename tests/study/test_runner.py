@@ -24,6 +24,7 @@ from sim.study.processes import Processes
 from sim.study.run import run_plan
 from sim.study.runner import Runner
 from sim.study.tasks import Task, pack, run_chunk, run_task
+from tests.study import drills
 from tests.study.drills import cluster, digests
 
 
@@ -90,6 +91,21 @@ def test_workers_need_nothing_of_the_main_module(document: Document, monkeypatch
     monkeypatch.setitem(sys.modules, "__main__", main)
     with Runner(2) as runner:
         assert run_plan(document.override("replications", 2), runner=runner).summary.replications == 2
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_stopped_while_workers_start_it_leaves_none_of_them(small: Path, by: signal.Signals, code: int) -> None:
+    """Ctrl-C, or the command killed, before a worker had its first task: none stays, since each would hold stderr open.
+
+    One of which Python had only half started, and whose parent is no more, says so: that is not ours to silence.
+    """
+    process = drills.start(["--replications", "400", "--workers", "2"], small.parent, "study")
+    while not drills.children(process.pid) and process.poll() is None:
+        pass
+    (os.killpg if by == signal.SIGINT else os.kill)(process.pid, by)
+    ended, said = drills.finish(process)
+    assert ended == code
+    assert "Traceback" not in said or by == signal.SIGKILL
 
 
 def test_more_of_a_plan_can_be_asked_for(document: Document) -> None:
