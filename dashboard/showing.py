@@ -48,6 +48,8 @@ from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
 METRICS_A_ROW = 4
+AROUND_CHART = 110
+"""Pixels of title, axis and legend: Streamlit fits them into a chart's height, which elsewhere is that of its plot alone."""
 
 
 def plain(text: str) -> str:
@@ -230,6 +232,7 @@ def _show_headlines(rows: Rows) -> None:
 
 
 def _show_chart(chart: Any) -> None:
+    chart = chart.properties(height=chart.height + AROUND_CHART)
     st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
 
 

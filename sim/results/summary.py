@@ -93,12 +93,12 @@ SHARES = (".goodput", ".utilisation", ".effective_time", ".promises.kept", ".dea
 
 
 def join_figures(replications: Sequence[Mapping[str, float]], intervals: Intervals = BY_T) -> dict[str, Estimate]:
-    """Estimates over replications, by figure; none but headroom can be negative, and no share is over 1."""
+    """Estimates over replications, by figure; none but headroom can be negative, no share is over 1 and no slowdown under."""
     names = dict.fromkeys(name for figures in replications for name in figures)
     return {
         name: estimate(
             [figures.get(name) for figures in replications],
-            least=-math.inf if name.startswith("headroom.") else 0.0,
+            least=-math.inf if name.startswith("headroom.") else 1.0 if "slowdown" in name.split(".") else 0.0,
             most=1.0 if f".{name}".endswith(SHARES) else math.inf,
             intervals=intervals,
             name=name,

@@ -1,5 +1,6 @@
 """The dashboard's pages, driven without a browser, and the refusals of its launcher."""
 
+import json
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ pytest.importorskip("streamlit")
 from streamlit.testing.v1 import AppTest
 
 from dashboard.launch import launch
-from dashboard.showing import plain
+from dashboard.showing import AROUND_CHART, plain
 from sim.report.rows import headline_rows
 from sim.report.saving import save
 from sim.scenario.document import read_document
@@ -94,6 +95,15 @@ def test_runs_page_shows_the_headline_figures_of_a_run() -> None:
     assert shown == expected
     assert "few merges wait" in app.header[0].value
     assert [row[0] for row in _table(app, "pool")] == ["here.box"]
+
+
+def test_charts_leave_room_for_axis_and_legend() -> None:
+    """Streamlit fits both into a chart's height, so that a low chart would have no plot left."""
+    _run(TINY)
+    specs = [json.loads(chart.proto.spec) for chart in _opened(_runs_page).get("vega_lite_chart")]
+    assert len(specs) == 5
+    assert min(spec["height"] for spec in specs) >= AROUND_CHART + 180
+    assert all(spec["config"]["legend"]["orient"] == "bottom" for spec in specs)
 
 
 def test_runs_page_tells_why_a_job_waited() -> None:

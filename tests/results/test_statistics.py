@@ -46,7 +46,7 @@ def test_share_intervals_are_wilsons(hits: int, of: int) -> None:
     assert share_interval(hits, of) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
-def test_no_share_is_said_to_be_over_the_whole() -> None:
+def test_no_share_is_said_to_be_over_the_whole_and_no_slowdown_under_it() -> None:
     """Two noisy replications: t reaches far, but nothing is used more than all of the time; a break-even may well lie beyond."""
     replications = [
         dict.fromkeys(("goodput", "pool.a.b.utilisation", "workload.w.deadlines.met", "commitment.break_even_utilisation"), value)
@@ -54,4 +54,5 @@ def test_no_share_is_said_to_be_over_the_whole() -> None:
     ]
     figures = join_figures(replications)
     assert {name for name, one in figures.items() if one.high == 1.0} == set(figures) - {"commitment.break_even_utilisation"}
+    assert join_figures([{"workload.w.slowdown.p95": one} for one in (1.1, 1.9)])["workload.w.slowdown.p95"].low == 1.0
     assert (figures["commitment.break_even_utilisation"].high or 0.0) > 1.0
