@@ -15,13 +15,14 @@ from profiler.probes import Shape, Work
 STACKS: dict[str, tuple[Shape, ...]] = {
     "cpu": (
         {"layers": 2, "hidden": 512, "intermediate": 1536, "heads": 8, "kv_heads": 4, "vocabulary": 8192},
-        {"layers": 3, "hidden": 768, "intermediate": 2048, "heads": 12, "kv_heads": 4, "vocabulary": 8192},
+        {"layers": 2, "hidden": 768, "intermediate": 2048, "heads": 12, "kv_heads": 4, "vocabulary": 8192},
     ),
     "cuda": (
         {"layers": 4, "hidden": 4096, "intermediate": 14336, "heads": 32, "kv_heads": 8, "vocabulary": 32768},
-        {"layers": 8, "hidden": 2048, "intermediate": 8192, "heads": 32, "kv_heads": 8, "vocabulary": 32768},
+        {"layers": 4, "hidden": 2048, "intermediate": 8192, "heads": 32, "kv_heads": 8, "vocabulary": 32768},
     ),
 }
+"""As many layers in each, since a fit has one overhead for all of a stack's kernels."""
 BATCHES = {"cpu": (1, 2, 4, 8), "cuda": (1, 4, 16, 64)}
 PROMPTS = {"cpu": (64, 128, 256), "cuda": (512, 2048)}
 CONTEXTS = {"cpu": (64, 256, 1024), "cuda": (512, 2048, 8192)}
