@@ -53,16 +53,13 @@ def write_model(path: Path, block: memoryview, size: int) -> None:
 
 
 def read_model(model: StoredModel, buffer: memoryview) -> int:
-    """Read every tensor of a model whose cached pages were dropped first; returns the bytes read."""
-    total = 0
-    for tensor in model.tensors.values():
-        with tensor.file.open("rb", buffering=0) as file:
+    """Read every shard of a model from end to end, its cached pages dropped first; returns the bytes read."""
+    for shard, size in model.shards.items():
+        with (model.folder / shard).open("rb", buffering=0) as file:
             drop_cache(file.fileno())
-            for first in range(0, tensor.bytes, len(buffer)):
-                size = min(len(buffer), tensor.bytes - first)
-                read_into(file.fileno(), buffer[:size], tensor.offset + first)
-                total += size
-    return total
+            for first in range(0, size, len(buffer)):
+                read_into(file.fileno(), buffer[: min(len(buffer), size - first)], first)
+    return sum(model.shards.values())
 
 
 def _block() -> memoryview:

@@ -213,7 +213,7 @@ def test_files_are_safetensors_written_and_read_whole(tmp_path: Path) -> None:
     path = tmp_path / SINGLE
     write_model(path, memoryview(block), size)
     assert load_file(path)["weight"].numpy().tobytes() == (block * (size // len(block) + 1))[:size]
-    assert read_model(stored_model(tmp_path), memoryview(bytearray(MIB))) == size
+    assert read_model(stored_model(tmp_path), memoryview(bytearray(MIB))) == path.stat().st_size >= size
 
 
 def test_pages_that_stay_cached_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
