@@ -17,6 +17,7 @@ KEEPING = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MAL
 """What glibc reads when a process starts (mallopt(3)): no block mapped on its own, nothing given back, 64 MiB asked for at a time."""
 
 COMPILING = {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
+"""What torch's compiler reads: kernels are compiled in the process that wants them."""
 
 
 def child_environment() -> dict[str, str]:

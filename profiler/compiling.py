@@ -14,8 +14,9 @@ MOST_VARIANTS = 64
 """Of one kernel, by number of experts, dtype or layout, before torch would stop compiling more."""
 
 
+@cache
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled for any sizes."""
+    """The function compiled for any sizes; the same kernels whenever it is asked for."""
     dynamo: Any = torch._dynamo.config
     dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
     compiled: Callable[..., Any] = torch.compile(function, dynamic=True, options=THREADED)

@@ -14,6 +14,7 @@ from torch import nn
 
 from profiler.compiling import can_compile, fused
 
+Quantising = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
 LARGEST = 127
 BLOCK = 1 << 19
 """Elements of a block on a CPU: its fp32 passes stay in the last cache (measured: up to six times as fast as whole matrices)."""
@@ -35,19 +36,24 @@ def int8_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def int8_product_in_blocks(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """`int8_product`, a block of rows at a time, into `out` where it is given."""
-    quantised_left, row_scale = _quantised_in_blocks(left, 1)
-    quantised_right, column_scale = _quantised_in_blocks(right, 0)
+    quantised_left, row_scale = _as_it_lies(_quantised_in_blocks, left, 1)
+    quantised_right, column_scale = _as_it_lies(_quantised_in_blocks, right, 0)
     result = torch.empty(len(left), right.shape[1], dtype=left.dtype, device=left.device) if out is None else out
     for block in _blocks(len(left), right.shape[1]):
         result[block] = torch._int_mm(quantised_left[block], quantised_right).float().mul_(row_scale[block]).mul_(column_scale)
     return result
 
 
+def _as_it_lies(quantising: Quantising, values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Quantised over the rows as they lie in memory; the values keep their layout."""
+    if values.is_contiguous():
+        return quantising(values, dim)
+    quantised, scale = quantising(values.t(), 1 - dim)
+    return quantised.t(), scale.t()
+
+
 def _quantised_in_blocks(values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`quantise` in blocks of the rows as they lie in memory; the values keep their layout."""
-    if not values.is_contiguous():
-        quantised, scale = _quantised_in_blocks(values.t(), 1 - dim)
-        return quantised.t(), scale.t()
+    """`quantise` in blocks of rows."""
     quantised = torch.empty_like(values, dtype=torch.int8)
     blocks = _blocks(*values.shape)
     if dim == 1:
@@ -79,30 +85,16 @@ def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | No
         return result
     if not can_compile("cpu"):
         return int8_product_in_blocks(left, right, out)
-    quantised_left, row_scale = _quantised_fused(left, 1)
-    quantised_right, column_scale = _quantised_fused(right, 0)
+    quantised_left, row_scale = _as_it_lies(fused(quantise), left, 1)
+    quantised_right, column_scale = _as_it_lies(fused(quantise), right, 0)
     product = torch._int_mm(quantised_left, quantised_right)
     result = torch.empty(product.shape, dtype=left.dtype) if out is None else out
-    _kernel(_scale_back)(product, row_scale, column_scale, result)
+    fused(_scale_back)(product, row_scale, column_scale, result)
     return result
-
-
-def _quantised_fused(values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`quantise` by one kernel over the rows as they lie in memory; the values keep their layout."""
-    if not values.is_contiguous():
-        quantised, scale = _quantised_fused(values.t(), 1 - dim)
-        return quantised.t(), scale.t()
-    done: tuple[torch.Tensor, torch.Tensor] = _kernel(quantise)(values, dim)
-    return done
 
 
 def _scale_back(product: torch.Tensor, row_scale: torch.Tensor, column_scale: torch.Tensor, out: torch.Tensor) -> None:
     out.copy_(product.float() * row_scale * column_scale)
-
-
-@cache
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    return fused(function)
 
 
 @cache
