@@ -12,10 +12,11 @@ import torch
 
 from profiler.compiling import can_compile, fused
 from profiler.merging.dare import dare_ties, keys
+from profiler.merging.elements import Elements, InMemory
 from profiler.merging.linear import weighted_sum
 from profiler.merging.recipe import Recipe, task_arithmetic_weights
 from profiler.merging.slerp import slerp_weights
-from profiler.merging.ties import Read, thresholds, ties
+from profiler.merging.ties import thresholds, ties
 
 Arithmetic = Callable[..., torch.Tensor]
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
@@ -47,8 +48,8 @@ class Combination:
         return out
 
 
-def combination(recipe: Recipe, read: Read, count: int, device: torch.device, name: str = "") -> Combination:
-    """The combination for a tensor of `count` elements; `read` gives any model's elements, of which SLERP needs all and TIES some.
+def combination(recipe: Recipe, elements: Elements, count: int, device: torch.device, name: str = "") -> Combination:
+    """The combination for a tensor of `count` elements; of its `elements` SLERP needs all and TIES some.
 
     Models are the base first, where the method needs one, then the experts. `name` is the tensor's: DARE's choice depends on it.
     """
@@ -62,9 +63,9 @@ def combination(recipe: Recipe, read: Read, count: int, device: torch.device, na
     if recipe.method == "task-arithmetic":
         return Combination(weighted_sum, (on_device(*task_arithmetic_weights(recipe.weights, recipe.scale)),))
     if recipe.method == "slerp":
-        return Combination(weighted_sum, (on_device(*slerp_weights(read, count, recipe.weights)),))
+        return Combination(weighted_sum, (on_device(*slerp_weights(elements, count, recipe.weights)),))
     if recipe.method == "ties":
-        return Combination(ties, (weights, thresholds(read, len(recipe.weights), count, recipe.density).to(device), scale))
+        return Combination(ties, (weights, thresholds(elements, len(recipe.weights), count, recipe.density).to(device), scale))
     chosen = keys(recipe.seed, name, len(recipe.weights)).to(device)
     return Combination(dare_ties, (weights, chosen, on_device(recipe.density), scale))
 
@@ -76,7 +77,7 @@ def merge(recipe: Recipe, models: Sequence[torch.Tensor], out: torch.Tensor, nam
     flat = [one.view(-1) for one in models]
     if out.numel() == 0:
         return out
-    return combination(recipe, lambda model, start, stop: flat[model][start:stop], out.numel(), out.device, name).into(models, out)
+    return combination(recipe, InMemory(flat), out.numel(), out.device, name).into(models, out)
 
 
 def is_fused(device: torch.device) -> bool:

@@ -17,6 +17,12 @@ def drop_cache(handle: int) -> None:
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def unread_ahead(handle: int) -> None:
+    """Tell the system that reads through this handle are few and far between, so that it reads nothing besides."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
+
+
 def read_into(handle: int, buffer: memoryview, offset: int) -> None:
     """Fill a buffer from a place in a file; OSError where the file ends before."""
     done = 0

@@ -5,7 +5,7 @@ Once the angle is known the merge is a weighted sum. Two models whose directions
 
 import math
 
-from profiler.merging.ties import Read
+from profiler.merging.elements import Elements
 
 CHORD = 1e-3
 """Radians (and as near to opposite) below which the sines' ratio says less than rounding."""
@@ -13,11 +13,11 @@ PIECE = 1 << 18
 """Elements whose products are summed at a time, in fp32 within and float64 between: they stay in cache once widened."""
 
 
-def slerp_weights(read: Read, count: int, weights: tuple[float, ...]) -> tuple[float, float]:
+def slerp_weights(elements: Elements, count: int, weights: tuple[float, ...]) -> tuple[float, float]:
     """What the two models are multiplied by; `weights` need not add up to 1."""
     left = right = both = 0.0
     for start in range(0, count, PIECE):
-        a, b = (read(model, start, min(start + PIECE, count)).float() for model in range(2))
+        a, b = (elements.piece(model, start, min(start + PIECE, count)).float() for model in range(2))
         left, right, both = left + a.dot(a).item(), right + b.dot(b).item(), both + a.dot(b).item()
     share = weights[1] / sum(weights)
     norms = math.sqrt(left * right)

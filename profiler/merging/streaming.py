@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from profiler.merging.combining import Combination, combination
+from profiler.merging.elements import InFiles, InMemory
 from profiler.merging.files import AppendedFile, drop_cache, read_into
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import INDEX, MERGED, Stored, StoredModel, check_agreement, merged_header, merged_index, stored_model
@@ -205,18 +206,9 @@ class _Stream:
 
     def _combination(self, piece: Piece, stored: Stored, models: Sequence[torch.Tensor]) -> Combination:
         """The tensor's, from the slot where that holds all of it, else from the files."""
-        dtype = MERGED[stored.dtype]
-
-        def from_files(model: int, start: int, stop: int) -> torch.Tensor:
-            lies = self._models[model].tensors[piece.name]
-            numbers = torch.empty(stop - start, dtype=dtype)
-            read_into(self._handles[lies.file], numbers.view(torch.uint8).numpy().data, lies.offset + start * dtype.itemsize)
-            return numbers.to(self._device)
-
-        def from_slot(model: int, start: int, stop: int) -> torch.Tensor:
-            return models[model][start:stop]
-
-        return combination(self._recipe, from_slot if piece.whole else from_files, stored.count, self._device, piece.name)
+        lie = [model.tensors[piece.name] for model in self._models]
+        elements = InMemory(models) if piece.whole else InFiles(lie, MERGED[stored.dtype], self._device)
+        return combination(self._recipe, elements, stored.count, self._device, piece.name)
 
     def _append(self) -> None:
         file, shard = None, ""

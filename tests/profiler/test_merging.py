@@ -1,16 +1,21 @@
 """Hypothesis looks for experts, sizes and methods whose merge is not what float64 says; none may be, fused or not, in whatever pieces."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
+from safetensors.torch import save_file  # noqa: E402
 
 from profiler.compiling import can_compile  # noqa: E402
 from profiler.merging import combining, ties  # noqa: E402
 from profiler.merging.combining import combination, merge  # noqa: E402
 from profiler.merging.dare import keys, mixed  # noqa: E402
+from profiler.merging.elements import InFiles, InMemory  # noqa: E402
 from profiler.merging.recipe import Recipe  # noqa: E402
+from profiler.merging.shards import SINGLE, stored_model  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
 
@@ -102,7 +107,7 @@ def test_any_unfused_merge_is_the_float64_merge_within_one_rounding(
     weights = (0.3, 0.7) if method == "slerp" else tuple((1.0 + i % 3) / (2 * experts) for i in range(experts))
     recipe = Recipe(method, weights, density, scale, seed)
     models = drawn(recipe, size, dtype, seed)
-    place, parameters = torch.tensor(0, dtype=torch.int32), combination(recipe, lambda m, a, b: models[m][a:b], size, CPU)
+    place, parameters = torch.tensor(0, dtype=torch.int32), combination(recipe, InMemory(models), size, CPU)
     out = torch.full((size,), torch.nan).to(dtype).copy_(parameters.arithmetic(models, place, *parameters.parameters))
     assert_equal_within_rounding(out, recipe, models)
 
@@ -122,7 +127,7 @@ def test_a_tensor_merged_in_pieces_is_the_tensor_merged_whole(method: MergeMetho
     """Holds what a streamed merge rests on: bit for bit, wherever pieces begin; DARE's choice depends on the place alone."""
     recipe = Recipe.equal(method, 2, seed=3)
     models = drawn(recipe, 5000, torch.bfloat16, 1)
-    how = combination(recipe, lambda m, a, b: models[m][a:b], 5000, CPU, "layer.weight")
+    how = combination(recipe, InMemory(models), 5000, CPU, "layer.weight")
     whole, pieces = torch.empty_like(models[0]), torch.empty_like(models[0])
     how.into(models, whole)
     for start, stop in ((0, 1), (1, 1), (1, 1777), (1777, 5000)):
@@ -134,7 +139,7 @@ def test_ties_keeps_about_its_density_of_a_tensor_too_large_to_sample_whole() ->
     """Holds the sampled threshold to five standard deviations of a sample's quantile; and that the largest differences stay."""
     recipe = Recipe.equal("ties", 3, density=0.2)
     models = drawn(recipe, 2_000_000, torch.float32, 5)
-    found = ties.thresholds(lambda m, a, b: models[m][a:b], 3, 2_000_000, 0.2)
+    found = ties.thresholds(InMemory(models), 3, 2_000_000, 0.2)
     for expert, threshold in zip(models[1:], found, strict=True):
         share = ((expert - models[0]).abs() >= threshold).float().mean().item()
         assert share == pytest.approx(0.2, abs=5 * (0.2 * 0.8 / ties.SAMPLE) ** 0.5)
@@ -185,3 +190,23 @@ def test_only_models_and_a_result_that_match_are_merged() -> None:
         with pytest.raises(ValueError, match=r"match|needs"):
             merge(recipe, models, out.clone())
     assert merge(recipe, [one[:0]] * 2, one[:0].clone()).numel() == 0
+
+
+def test_a_tensor_is_sampled_alike_in_memory_and_in_its_files(tmp_path: Path) -> None:
+    """Holds what a tensor too large for a slot rests on: the same elements, evenly over all of it, read where they lie."""
+    count = 3 * ties.SAMPLE + 17
+    models = drawn(Recipe.equal("ties", 2), count, torch.bfloat16, 5)
+    for number, model in enumerate(models):
+        (tmp_path / str(number)).mkdir()
+        save_file({"before": torch.zeros(7), "a": model}, tmp_path / str(number) / SINGLE)
+    stored = [stored_model(tmp_path / str(number)).tensors["a"] for number in range(len(models))]
+    for elements in (InMemory(models), InFiles(stored, torch.bfloat16, CPU)):
+        for number, model in enumerate(models):
+            sample = ties.sample(elements, number, count)
+            assert len(sample) == ties.SAMPLE
+            assert torch.equal(sample[: ties.RUN], model[: ties.RUN].float())
+            assert torch.equal(sample[-ties.RUN :], model[:count][255 * ((count - ties.RUN) // 255) :][: ties.RUN].float())
+            assert torch.equal(elements.piece(number, 5, 905), model[5:905])
+    assert torch.equal(
+        ties.thresholds(InMemory(models), 2, count, 0.2), ties.thresholds(InFiles(stored, torch.bfloat16, CPU), 2, count, 0.2)
+    )
