@@ -42,6 +42,7 @@ def profile(
     from profiler.measuring import Item
     from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
+    from profiler.probes.collectives import GROUPED
     from profiler.rounds import Rounds
 
     depth = QUICK if quick else FULL
@@ -55,7 +56,7 @@ def profile(
     before = Moment.now()
     anchors = [name for name, probe in probes.items() if probe.anchor]
     beside = [name for name, probe in probes.items() if not probe.shapes(chosen, quick=True)]  # a quick profile does without
-    rounds = Rounds(items, anchors, beside, chosen.type, depth, partial, progress)
+    rounds = Rounds(items, anchors, beside, GROUPED, chosen.type, depth, partial, progress)
     try:
         rounds.run(began + depth.budget_s - depth.reserve_s - partial.spent_s)
         state = state_notes(chosen, before, Moment.now())

@@ -2,6 +2,8 @@
 
 Rounds lie minutes apart, so that what a machine does meanwhile shows as a range between processes. Finished samples are kept as they come,
 and those kept by an earlier, stopped profile are not measured again. A process that dies loses the item it was at.
+
+Some probes leave something behind that slows whatever is measured after them: those have a process of their own in each round.
 """
 
 import time
@@ -30,22 +32,25 @@ class Rounds:
         items: Sequence[Item],
         anchors: Iterable[str],
         beside: Iterable[str],
+        apart: Iterable[str],
         device: str,
         depth: Depth,
         partial: PartialProfile,
         progress: Progress | None,
     ) -> None:
-        """`items` in all; `anchors` are the probes that are never fitted, `beside` those that a quick profile does without.
+        """`items` in all; `anchors` are the probes that are never fitted, `beside` those that a quick profile does without, `apart` those
+        that share no process with the others.
 
         `partial` keeps samples, of which `progress` hears the number and how many there will be.
         """
         self._items = {item.key: item for item in items}
-        self._anchors, self._beside = tuple(anchors), tuple(beside)
+        self._anchors, self._beside, self._apart = tuple(anchors), tuple(beside), frozenset(apart)
         self._device = device
         self._depth = depth
         self._partial = partial
         self._progress = progress
-        self._process: MeasuringProcess | None = None
+        self._processes: dict[bool, MeasuringProcess] = {}
+        """Of this round, by whether they are for the probes apart."""
         self._deaths = 0
         self._expected = len(items) * depth.processes
 
@@ -98,14 +103,15 @@ class Rounds:
 
     def _ask(self, request: Request, number: int) -> Sample:
         """One sample, kept; that of an item whose process died says so."""
-        if self._process is None:
-            self._process = self._started(number)
+        apart = request.item.probe in self._apart
+        if apart not in self._processes:
+            self._processes[apart] = self._started(number)
         began = time.monotonic()
         try:
-            sample = self._process.ask(request)
+            sample = self._processes[apart].ask(request)
             self._deaths = 0
         except DiedError as error:
-            self._close()
+            self._processes.pop(apart).close()
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:
                 raise InputError.of(f"{self._deaths} measuring processes in a row died; the last one {error}") from None
@@ -141,6 +147,5 @@ class Rounds:
             self._progress(len(self._partial.samples), max(self._expected, len(self._partial.samples)))
 
     def _close(self) -> None:
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        for apart in list(self._processes):
+            self._processes.pop(apart).close()

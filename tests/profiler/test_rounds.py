@@ -1,0 +1,54 @@
+"""Rounds ask fresh processes: none that joined a group of processes measures anything else, since its threads would slow that."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[profiler]")
+
+from profiler.budget import Depth  # noqa: E402
+from profiler.measuring import Item, Request, Sample  # noqa: E402
+from profiler.partial import PartialProfile  # noqa: E402
+from profiler.probes.collectives import GROUPED  # noqa: E402
+from profiler.processes import DiedError  # noqa: E402
+from profiler.rounds import Rounds  # noqa: E402
+
+ITEMS = [Item(probe=probe, shape={"bytes": size}) for probe in ("all-reduce", "all-gather", "norm", "gate") for size in range(1, 9)]
+
+
+class Asked:
+    """A process that measures nothing and remembers what it was asked; its first collective ends it."""
+
+    started: list["Asked"]
+
+    def __init__(self, device: str, folder: Path, number: int) -> None:  # noqa: ARG002
+        self.number, self.closed = number, False
+        self.probes: list[str] = []
+        self.started.append(self)
+
+    def ask(self, request: Request) -> Sample:
+        assert not self.closed
+        self.probes.append(request.item.probe)
+        if request.item.probe in GROUPED and len(self.started) == 2:
+            raise DiedError("was ended")
+        return Sample(item=request.item, median_s=1.0, calls=1)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_joins_a_group_shares_no_process_with_what_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes a round, one of each kind, all closed in the end; one that dies costs its own kind alone an item and a new process."""
+    Asked.started = []
+    monkeypatch.setattr("profiler.rounds.MeasuringProcess", Asked)
+    partial = PartialProfile.open(tmp_path / "here.json", {"device": {}, "depth": [], "shapes": ""}, print)
+    rounds = Rounds(ITEMS, (), (), GROUPED, "cpu", Depth("full", 3, 0.01, 600.0, 4.0), partial, None)
+    rounds.run(ends_at=float("inf"))
+    kinds = [{probe in GROUPED for probe in process.probes} for process in Asked.started]
+    assert all(len(kind) == 1 for kind in kinds)
+    assert [process.number for process in Asked.started] == [0, 0, 0, 1, 1, 2, 2]
+    assert all(process.closed for process in Asked.started)
+    lost = [sample for sample in partial.samples if sample.skipped is not None]
+    assert [(sample.process, sample.item.probe in GROUPED, sample.scope) for sample in lost] == [(0, True, "process")]
+    assert len(partial.samples) == 3 * len(ITEMS)
+    partial.close()
