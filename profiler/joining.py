@@ -6,6 +6,7 @@ import numpy as np
 
 from profiler.budget import Depth
 from profiler.measuring import Item, Sample
+from profiler.memory_speed import Where, slowdowns
 from profiler.probes import Probe
 from sim.cost.calibration import Measurement
 
@@ -14,7 +15,11 @@ DISTURBED = 3.0
 
 
 def join(samples: Sequence[Sample], probes: Mapping[str, Probe]) -> tuple[list[Measurement], list[str]]:
-    """Measurements (median over processes of each one's median) by probe and shape, and notes on what was skipped or is in doubt."""
+    """Measurements by probe and shape, and notes on what was skipped or is in doubt.
+
+    A measurement is the median over processes of each one's median, had memory been as fast in all of them (`profiler.memory_speed`).
+    """
+    slowed = slowdowns(samples, probes)
     by_item: dict[str, list[Sample]] = {}
     for sample in samples:
         measured = sample.item if sample.measured is None else Item(probe=sample.item.probe, shape=sample.measured)
@@ -25,26 +30,26 @@ def join(samples: Sequence[Sample], probes: Mapping[str, Probe]) -> tuple[list[M
         kept = [sample for sample in found if sample.skipped is None]
         notes |= dict.fromkeys(note for sample in found if (note := _note(sample, bool(kept))))
         if kept:
-            measurements.append(_measurement(kept, probes[kept[0].item.probe]))
+            measurements.append(_measurement(kept, probes[kept[0].item.probe], slowed))
     doubts = sorted({sample.note for sample in samples if sample.note})
     return measurements, [*notes, *doubts]
 
 
-def _measurement(kept: Sequence[Sample], probe: Probe) -> Measurement:
+def _measurement(kept: Sequence[Sample], probe: Probe, slowed: Mapping[Where, float]) -> Measurement:
     by_process = {sample.process: sample.median_s for sample in kept}
     peaks = [sample.peak_memory_bytes for sample in kept if sample.peak_memory_bytes is not None]
     joules = [sample.energy_j for sample in kept if sample.energy_j is not None]
-    medians = tuple(by_process.values())
+    undisturbed = {sample.process: sample.median_s / slowed.get((sample.process, sample.item.key), 1.0) for sample in kept}
     return Measurement(
         probe=probe.name,
         family=probe.family,
         shape=kept[0].measured or kept[0].item.shape,
         dtype=probe.dtype,
         repeats=sum(sample.calls for sample in kept),
-        median_s=float(np.median(medians)),
+        median_s=float(np.median(list(undisturbed.values()))),
         p5_s=min(sample.p5_s for sample in kept),
         p95_s=max(sample.p95_s for sample in kept),
-        process_medians_s=medians,
+        process_medians_s=tuple(by_process.values()),
         bytes=kept[0].bytes,
         flops=kept[0].flops,
         peak_memory_bytes=max(peaks) if peaks else None,

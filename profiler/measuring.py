@@ -71,6 +71,7 @@ class Sample(BaseModel):
     p5_s: float = 0.0
     p95_s: float = 0.0
     calls: int = 0
+    flush_s: float | None = None
     bytes: float = 0.0
     flops: float = 0.0
     peak_memory_bytes: float | None = None
@@ -109,7 +110,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         if request.times_larger is not None:
             try_call(work, device, request.times_larger)
         left_s = request.limit_s - (time.perf_counter() - began)
-        timing = time_call(work, device, request.repeat_s, left_s)
+        timing = time_call(work, device, request.repeat_s, left_s, cold=not probe.anchor)  # a whole step finds what it left
         held_back = driver.held_back() if (driver := _driver(device)) else []
         joules = _energy(work.call, driver) if driver and request.energy else None
     except TooSlowError as error:
@@ -126,6 +127,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         p5_s=timing.p5_s,
         p95_s=timing.p95_s,
         calls=timing.calls,
+        flush_s=timing.flush_s,
         bytes=work.bytes,
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated()) if device.type == "cuda" else None,

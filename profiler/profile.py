@@ -40,6 +40,7 @@ def profile(
     from profiler.device import Moment, choose, describe, state_notes
     from profiler.joining import join, left_out_note, range_note
     from profiler.measuring import Item
+    from profiler.memory_speed import speed_note
     from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
     from profiler.probes.collectives import GROUPED
@@ -62,7 +63,7 @@ def profile(
         state = state_notes(chosen, before, Moment.now())
         measured, doubts = join(partial.samples, probes)
         left_out = left_out_note(items, partial.samples, depth)
-        notes = (*state, range_note(measured), *filter(None, (left_out, partial.note())), *doubts)
+        notes = (*state, range_note(measured), *filter(None, (speed_note(partial.samples), left_out, partial.note())), *doubts)
         calibration = _fitted(measured, probes, facts, software, depth.name, notes)
         _write(target, calibration)
     except KeyboardInterrupt:

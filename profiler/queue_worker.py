@@ -31,6 +31,7 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
     import torch
 
     from profiler.probes import Work, all_probes
+    from profiler.timing import settle
 
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
@@ -48,6 +49,7 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
         works = [probes[probe].prepare(shape, device, Path(plan.folder)) for probe, shape in plan.pieces]
         for work in works:
             run(work, work.warm_up + 1)
+            settle(work.call)
         told.send(READY)
         while (message := told.recv()) is not None:
             piece, repeats = message

@@ -1,26 +1,36 @@
-"""How long one call takes: torch's benchmark timer on a CPU, CUDA events on a GPU with its L2 cache flushed before every call.
+"""How long one call takes, by the clock on a CPU and by CUDA events on a GPU, with its operands out of the caches where that is asked for.
 
 A call is warmed up first, and what it compiles then is nobody's time. Work that would take absurdly long, or longer than the profile has,
 is refused after one call.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
 import torch
-from torch.utils.benchmark import Timer
 
+from profiler.flushing import flush_on
 from profiler.probes import Work
+
+if sys.platform != "win32":
+    import resource
 
 ABSURD_S = 8.0
 """A call over this is no way to do the work; it is skipped with a note."""
-FLUSH_BYTES = 256 * 2**20
-"""More than any L2 cache."""
 LEAST_CALLS, MOST_CALLS = 3, 200
+PATIENCE = 1.5
+"""Times the seconds of timed calls, for these and the flushes between them: fast calls have fewer samples, not a longer turn."""
+MOST_SETTLING, MOST_SETTLING_S = 8, 0.5
+"""A heap grows for several calls until it has room for all that one needs at a time (a loss and its backward pass, in a row: 15.4, 15.3 and
+8.5 ms from then on)."""
+FEW_PAGES = 64
+"""A call that is given fewer has all that it needs."""
+FLUSHES = 3
+"""Of a CPU's caches before each call: one empties them, several tell how fast memory is just then."""
 WARM_S = 0.025
 """A GPU is kept busy this long before it is timed, that its clocks may rise (as triton's `do_bench` does)."""
 
@@ -35,12 +45,13 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call takes within one process, over `calls` of them."""
+    """Seconds a call takes within one process, over `calls` of them; `flush_s` is what a flush of a CPU's caches took meanwhile."""
 
     median_s: float
     p5_s: float
     p95_s: float
     calls: int
+    flush_s: float | None = None
 
 
 def try_call(work: Work, device: torch.device, times_larger: float) -> None:
@@ -75,8 +86,11 @@ def _first(work: Work, device: torch.device) -> None:
         once(work.call, device)
 
 
-def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
-    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up; TooSlowError where `limit_s` would not do."""
+def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf"), *, cold: bool = False) -> Timing:
+    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up; TooSlowError where `limit_s` would not do.
+
+    With `cold`, the device's caches are flushed before every call.
+    """
     began = time.perf_counter()
     if work.compiles:
         _first(work, device)
@@ -87,32 +101,55 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
     if needed_s > limit_s:
         raise TooSlowError(f"{calls + 1} calls of {last_s:.2g} s are more than its share of the profile's time", "larger")
     for _ in range(work.warm_up - 1):
-        last_s = once(work.call, device)
-    samples, calls_each = _cuda_samples(work.call, repeat_s) if device.type == "cuda" else _cpu_samples(work.call, repeat_s, last_s)
+        once(work.call, device)
+    if device.type == "cpu":
+        settle(work.call)
+    flush = flush_on(device) if cold else None
+    flushes: list[float] = []
+    if device.type == "cuda":
+        samples = _cuda_samples(work.call, repeat_s, flush)
+    else:
+        samples, flushes = _cpu_samples(work.call, repeat_s, flush)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
-    return Timing(float(median), float(p5), float(p95), len(samples) * calls_each)
+    return Timing(float(median), float(p5), float(p95), len(samples), float(np.median(flushes)) if flushes else None)
 
 
-def _cpu_samples(call: Callable[[], object], repeat_s: float, last_s: float) -> tuple[list[float], int]:
-    """Seconds a call and the calls averaged in each: fast ones are timed in blocks, that the clock's own time may not count."""
-    timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-    timed = timer.blocked_autorange(min_run_time=max(repeat_s, (LEAST_CALLS - 0.5) * last_s))
-    times = list(timed.times)
-    while len(times) * timed.number_per_run < LEAST_CALLS:  # one slow call may fill the time
-        times += timer.timeit(timed.number_per_run).times
-    return times, timed.number_per_run
+def settle(call: Callable[[], object]) -> None:
+    """Call until the system gives the process no more memory for it, as it is in a long run, for at most MOST_SETTLING calls or seconds."""
+    until = time.perf_counter() + MOST_SETTLING_S
+    for _ in range(MOST_SETTLING):
+        before = _pages_given()
+        call()
+        if _pages_given() - before < FEW_PAGES or time.perf_counter() > until:
+            return
 
 
-@cache
-def flush_buffer() -> torch.Tensor:
-    """What is written between calls so that none finds its operands in the L2 cache; taken once, before any shape's memory is counted."""
-    return torch.empty(FLUSH_BYTES, dtype=torch.int8, device="cuda")
+def _pages_given() -> int:
+    """Pages of memory that this process was given so far; 0 where the system does not tell."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if sys.platform != "win32" else 0
 
 
-def _cuda_samples(call: Callable[[], object], repeat_s: float) -> tuple[list[float], int]:
+def _cpu_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None) -> tuple[list[float], list[float]]:
+    """Seconds of each call and of each flush before it: for as long as both take `PATIENCE` times `repeat_s`, and LEAST_CALLS calls."""
+    samples: list[float] = []
+    flushes: list[float] = []
+    until = time.perf_counter() + PATIENCE * repeat_s
+    while len(samples) < LEAST_CALLS or (sum(samples) < repeat_s and time.perf_counter() < until):
+        if flush is not None:
+            flushes += [_lasted(flush) for _ in range(FLUSHES)]
+        samples.append(_lasted(call))
+    return samples, flushes
+
+
+def _lasted(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _cuda_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None) -> list[float]:
     """Seconds between two events around each call. The flush is queued before the first event: outside the time, and long enough for the
     host to queue the call behind it, so that a short kernel is not timed by the speed of its launch."""
-    flush = flush_buffer()
     warm_until = time.perf_counter() + WARM_S
     while time.perf_counter() < warm_until:
         call()
@@ -120,10 +157,11 @@ def _cuda_samples(call: Callable[[], object], repeat_s: float) -> tuple[list[flo
     samples: list[float] = []
     while len(samples) < LEAST_CALLS or (sum(samples) < repeat_s and len(samples) < MOST_CALLS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        flush.zero_()
+        if flush is not None:
+            flush()
         start.record()
         call()
         end.record()
         end.synchronize()
         samples.append(start.elapsed_time(end) / 1e3)
-    return samples, 1
+    return samples

@@ -42,7 +42,10 @@ class Software(Part):
 
 
 class Measurement(Part):
-    """One timed shape: seconds over `repeats` calls in each of `processes` fresh processes; medians per process in `process_medians_s`."""
+    """One timed shape: `repeats` calls in several fresh processes, whose own medians are `process_medians_s`.
+
+    `median_s` is theirs, had the device's memory been as fast for all of them as it was for the median sample of the whole profile.
+    """
 
     probe: str
     family: str

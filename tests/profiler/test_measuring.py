@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timing, "time", clock)
     monkeypatch.setattr(measuring, "time", clock)
-    monkeypatch.setattr(timing, "Timer", partial(timing.Timer, timer=clock.perf_counter))
     return clock
 
 
@@ -77,6 +75,26 @@ def test_a_timing_is_the_calls_own_seconds(clock: Clock) -> None:
 def test_the_real_clock_runs() -> None:
     """A call is never timed as faster than it is; how much slower depends on what else runs."""
     assert timing.time_call(work(lambda: time.sleep(0.004)), CPU, 0.02).p5_s >= 0.004
+
+
+def test_a_cold_call_is_timed_without_the_flush_before_it(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flushes count neither as the call's time nor without end: fast calls get fewer samples."""
+    done: list[str] = []
+
+    def flush() -> None:
+        done.append("flush")
+        clock.sleep(0.002)
+
+    def call() -> None:
+        done.append("call")
+        clock.sleep(0.0001)
+
+    monkeypatch.setattr(timing, "flush_on", lambda _: flush)
+    found = timing.time_call(work(call), CPU, 0.04, cold=True)
+    assert (found.p5_s, found.p95_s) == pytest.approx((0.0001, 0.0001))
+    assert done == ["call", "call", *[*["flush"] * timing.FLUSHES, "call"] * found.calls]
+    assert found.calls == pytest.approx(timing.PATIENCE * 0.04 / (timing.FLUSHES * 0.002 + 0.0001), abs=1)
+    assert found.flush_s == pytest.approx(0.002)
 
 
 def test_a_slow_call_is_still_timed_several_times(clock: Clock) -> None:
@@ -101,6 +119,25 @@ def test_every_warm_up_goes_before_the_timing(clock: Clock) -> None:
         clock.sleep(0.05 if len(calls) <= 3 else 0.001)
 
     assert timing.time_call(work(slow_at_first, warm_up=3), CPU, 0.02).p95_s == pytest.approx(0.001)
+
+
+def test_a_call_is_warm_once_the_process_needs_no_more_memory_for_it(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many calls that takes, up to a few: only the last two here are given none."""
+    pages, calls = [0], [0]
+
+    def grows_for_four() -> None:
+        calls[0] += 1
+        if calls[0] <= 4:
+            pages[0] += 5000
+            clock.sleep(0.01)
+        clock.sleep(0.001)
+
+    monkeypatch.setattr(timing, "_pages_given", lambda: pages[0])
+    assert timing.time_call(work(grows_for_four), CPU, 0.005).p95_s == pytest.approx(0.001)
+    monkeypatch.setattr(timing, "_pages_given", lambda: calls[0] * 5000)
+    calls[0] = 4
+    timing.settle(grows_for_four)
+    assert calls[0] == 4 + timing.MOST_SETTLING
 
 
 def test_what_would_crawl_is_refused_after_a_small_try(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

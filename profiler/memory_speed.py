@@ -1,0 +1,65 @@
+"""What others on the same memory did to the times of a profile, told by what each flush of the caches took just then.
+
+A virtual machine shares its host's memory with neighbours that nobody sees: on two Zen 5 cores that ran nothing else, the same read of
+64 MiB went at 40 to 84 GB/s within minutes, and passes over memory took as much longer (correlation 0.97), products hardly at all. So a
+probe's times follow the flush's by a power, 0 to about 1, which all of its shapes tell together, each compared with itself in another
+process. Times are then given as at the median speed of the whole profile.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from profiler.measuring import Sample
+
+Where = tuple[int, str]
+"""A sample's process and its item's key."""
+DOUBT = 0.05
+"""Sum of squares (of ln seconds a flush) that counts for no power at all: where memory was steady, its noise should move nothing."""
+MOST_POWER = 1.5
+"""Writes may suffer more than the reads of a flush do."""
+TOLD = 1.1
+"""Speeds of memory that differ by more than this (95 % to 5 %) are worth a note."""
+
+
+def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, float]:
+    """How many times longer a sample took than at the median speed of memory, for all that were measured with flushes."""
+    flushed = _flushed(samples)
+    if not flushed:
+        return {}
+    usual = float(np.median([flush_s for _, flush_s in flushed]))
+    found: dict[Where, float] = {}
+    for name in probes:
+        own = [(one, flush_s) for one, flush_s in flushed if one.item.probe == name]
+        power = _power(own)
+        found |= {(one.process, one.item.key): (flush_s / usual) ** power for one, flush_s in own}
+    return found
+
+
+def speed_note(samples: Sequence[Sample]) -> str | None:
+    """How the speed of memory varied during the profile; None where it was steady, or where nothing was flushed."""
+    flushed = _flushed(samples)
+    if not flushed:
+        return None
+    slow, usual, fast = 1 / np.quantile([flush_s for _, flush_s in flushed], (0.95, 0.5, 0.05))
+    if fast < TOLD * slow:
+        return None
+    return f"memory was read at {slow / usual:.2f} to {fast / usual:.2f} times its median speed, as others let it; times are at the median"
+
+
+def _flushed(samples: Sequence[Sample]) -> list[tuple[Sample, float]]:
+    return [(one, one.flush_s) for one in samples if one.skipped is None and one.flush_s is not None]
+
+
+def _power(flushed: Sequence[tuple[Sample, float]]) -> float:
+    """With which power of the flush's time a probe's times go, by least squares within each shape."""
+    by_item: dict[str, list[tuple[float, float]]] = {}
+    for sample, flush_s in flushed:
+        by_item.setdefault(sample.item.key, []).append((flush_s, sample.median_s))
+    together = alone = 0.0
+    for shape in by_item.values():
+        flushes, times = np.log(shape).T
+        flushes = flushes - flushes.mean()
+        together += float(flushes @ times)
+        alone += float(flushes @ flushes)
+    return min(max(together / (alone + DOUBT), 0.0), MOST_POWER)
