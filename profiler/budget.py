@@ -22,8 +22,8 @@ PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
 SHAPE_SHARE = 0.35
 """Of a process's time: a shape that would take more is left out."""
-BESIDE = 4.0
-"""A family that a quick profile does without has a quarter of the time of the others, beyond what its fit cannot do without."""
+BESIDE = 2.0
+"""A family that a quick profile does without has half of the time of the others, beyond what its fit cannot do without."""
 TIMED_SHARE = 0.5
 """Of a process's time is for timed calls; the rest for making inputs and warming up."""
 LEAST_PACE = 0.2

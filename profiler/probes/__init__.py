@@ -1,8 +1,9 @@
 """What can be measured: one probe family a file, found by being here. A probe prepares a call and says what it moves and computes."""
 
 import importlib
+import math
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,14 +69,15 @@ def smaller(shape: Shape) -> Shape | None:
     return shape | {name: half} if half >= step else None
 
 
-def random_numbers(count: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """`count` random numbers, a random block of a million repeated: drawing each afresh would take longer than measuring."""
+def random_numbers(size: int | Sequence[int], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Random numbers of this size, a random block of a million repeated: drawing each afresh would take longer than measuring."""
+    count = math.prod(size) if isinstance(size, Sequence) else size
     block = torch.randn(min(count, 1 << 20), device=device).to(dtype)
     numbers = torch.empty(count, dtype=dtype, device=device)
     for start in range(0, count, len(block)):
         part = numbers[start : start + len(block)]
         part.copy_(block[: len(part)])
-    return numbers
+    return numbers.view(size)
 
 
 def filled_space(count: int, low: int, high: int, multiple: int, dimensions: int = 3) -> list[tuple[int, ...]]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 
 from profiler.passes import forward_alone, with_backward
-from profiler.probes import Shape, Work, filled_space
+from profiler.probes import Shape, Work, filled_space, random_numbers
 from sim.cost.attention import FAMILY, attention_bytes, attention_flops
 from sim.cost.passes import family
 
@@ -31,13 +31,13 @@ class Attention:
         if quick and not self._training:
             return []
         kind, made = device.type, []
-        sequences, heads = (filled_space(80, *ends[kind], multiple, 2) for ends, multiple in ((SEQUENCES, 64), (HEADS, 4)))
+        sequences, heads = (filled_space(160, *ends[kind], multiple, 2) for ends, multiple in ((SEQUENCES, 64), (HEADS, 4)))
         for number, ((sequence, _), (_, count)) in enumerate(zip(sequences, heads, strict=True)):
             head = HEAD_SIZES[kind][number % 3 == 2]  # two of three have the commoner size
             if LEAST_FLOPS[kind] <= attention_flops(count, sequence, head, training=self._training) <= MOST_FLOPS[kind]:
                 made.append({"heads": count, "sequence": sequence, "head": head})
         distinct = list({tuple(shape.values()): shape for shape in made}.values())
-        return distinct[: 9 if quick else 24]
+        return distinct[: 9 if quick else 40]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         sizes = (shape["heads"], shape["sequence"], shape["head"])
@@ -46,7 +46,7 @@ class Attention:
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         # As a layer gives them: heads beside each other in a token's row.
         size = (1, shape["sequence"], shape["heads"], shape["head"])
-        query, key, value = (torch.randn(size, device=device).bfloat16().requires_grad_() for _ in range(3))
+        query, key, value = (random_numbers(size, torch.bfloat16, device).requires_grad_() for _ in range(3))
 
         def call() -> torch.Tensor:
             return F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True)

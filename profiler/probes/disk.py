@@ -71,7 +71,7 @@ class _Disk:
     anchor = False
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:  # noqa: ARG002
-        sizes = (8, 16, 24, 32, 48, 64) if quick else (16, 32, 64, 96, 128, 192, 256, 384, 512, 768)
+        sizes = (8, 16, 24, 32, 48, 64) if quick else (16, 24, 32, 48, 64, 80, 96, 128, 160, 192)
         return [{"bytes": size * MIB} for size in sizes]
 
     def counts(self, shape: Shape) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from profiler.passes import token_shapes
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from sim.cost.passes import ADDITION
 
 
@@ -22,7 +22,7 @@ class Elementwise:
         return 2.0 * ADDITION * shape["tokens"] * shape["width"], 0.0
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        one, other = (torch.randn(shape["tokens"], shape["width"], device=device).bfloat16() for _ in range(2))
+        one, other = (random_numbers((shape["tokens"], shape["width"]), torch.bfloat16, device) for _ in range(2))
         return Work(lambda: one + other, *self.counts(shape))
 
 

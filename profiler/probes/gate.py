@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 
 from profiler.passes import forward_alone, token_shapes, with_backward
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from sim.cost.passes import family, pass_bytes
 
 
@@ -29,7 +29,7 @@ class Gate:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         size = (shape["tokens"], shape["width"])
-        gate, up = (torch.randn(size, device=device).bfloat16().requires_grad_() for _ in range(2))
+        gate, up = (random_numbers(size, torch.bfloat16, device).requires_grad_() for _ in range(2))
 
         def call() -> torch.Tensor:
             return F.silu(gate) * up

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from profiler.int8_training import compiles_here, product_here
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from profiler.probes.matmul import product_shapes
 from sim.cost.products import INT8_FAMILIES, Product
 
@@ -42,7 +42,7 @@ class Int8Linear:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         m, n, k = shape["m"], shape["n"], shape["k"]
-        left, right = self._layout(torch.randn(m, k, device=device).bfloat16(), torch.randn(k, n, device=device).bfloat16())
+        left, right = self._layout(*(random_numbers(size, torch.bfloat16, device) for size in ((m, k), (k, n))))
         if device.type == "cuda":
             # It compiles for each shape, as in training; without the reset it would give up after eight of them and run small kernels.
             torch.compiler.reset()

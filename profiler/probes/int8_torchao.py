@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from profiler.passes import with_backward
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from profiler.probes.matmul import product_shapes
 
 
@@ -31,7 +31,7 @@ class TorchaoLinear:
         m, n, k = shape["m"], shape["n"], shape["k"]
         linear = Int8MixedPrecisionTrainingLinear(k, n, bias=False, config=Int8MixedPrecisionTrainingConfig())
         linear = linear.bfloat16().to(device)
-        x = torch.randn(m, k, device=device).bfloat16().requires_grad_()
+        x = random_numbers((m, k), torch.bfloat16, device).requires_grad_()
         if device.type == "cuda":
             torch.compiler.reset()
             linear.compile(dynamic=False)

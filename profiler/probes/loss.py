@@ -6,7 +6,7 @@ import torch
 
 from profiler.llama import token_loss
 from profiler.passes import forward_alone, token_shapes
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from sim.cost.passes import family, pass_bytes
 
 LOGITS = {"cpu": (1e6, 4e7), "cuda": (3e7, 5e8)}
@@ -31,7 +31,7 @@ class Loss:
         return pass_bytes("loss", shape["tokens"], shape["width"], 2, training=self._training), 0.0
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        logits = torch.randn(shape["tokens"], shape["width"], device=device).bfloat16().requires_grad_()
+        logits = random_numbers((shape["tokens"], shape["width"]), torch.bfloat16, device).requires_grad_()
         wanted = torch.randint(0, shape["width"], (shape["tokens"],), device=device)
 
         def call() -> torch.Tensor:

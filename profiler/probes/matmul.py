@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 
-from profiler.probes import Shape, Work, filled_space
+from profiler.probes import Shape, Work, filled_space, random_numbers
 
 LEAST_FLOPS, MOST_FLOPS = {"cpu": 5e7, "cuda": 2e9}, {"cpu": 2.5e10, "cuda": 5e12}
 """Per call: from where work begins to outweigh the call itself (a layer 512 wide and 96 tokens; jobs are made of more) to a fifth of a
@@ -76,7 +76,7 @@ class Matmul:
     def _random(self, shape: tuple[int, int], device: torch.device) -> torch.Tensor:
         if self._torch_dtype == torch.int8:
             return torch.randint(-127, 128, shape, dtype=torch.int8, device=device)
-        return torch.randn(shape, dtype=torch.float32, device=device).to(self._torch_dtype)
+        return random_numbers(shape, self._torch_dtype, device)
 
 
 def tf32_product(left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor:

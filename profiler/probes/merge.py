@@ -50,9 +50,9 @@ class Merge:
         )
 
 
-QUICK_SIZES, FULL_SIZES = (12, 16, 20, 25, 32, 40), (16, 20, 25, 32, 40, 50, 64, 80, 100)
+QUICK_SIZES, FULL_SIZES = (12, 16, 20, 25, 32, 40), (10, 14, 20, 28, 40, 56)
 """Millions of parameters; every other one where there are several numbers of experts."""
-FEW, MANY = (2, 8), (2, 3, 4, 6, 8)
+FEW, MANY = (2, 8), (2, 4, 8)
 PROBES = (
     Merge("linear", "α-weighted average of k experts", (2, 4, 8), MANY),
     Merge("slerp", "spherical interpolation of two models", (), (SLERP_EXPERTS,)),

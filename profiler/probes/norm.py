@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 
 from profiler.passes import forward_alone, token_shapes, with_backward
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from sim.cost.passes import family, pass_bytes
 
 
@@ -28,7 +28,7 @@ class Norm:
         return pass_bytes("norm", shape["tokens"], shape["width"], 2, training=self._training), 0.0
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        x = torch.randn(shape["tokens"], shape["width"], device=device).bfloat16().requires_grad_()
+        x = random_numbers((shape["tokens"], shape["width"]), torch.bfloat16, device).requires_grad_()
         weight = torch.ones(shape["width"], device=device).bfloat16().requires_grad_()
 
         def call() -> torch.Tensor:

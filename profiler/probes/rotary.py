@@ -6,7 +6,7 @@ import torch
 
 from profiler.llama import rotary_table, rotated
 from profiler.passes import forward_alone, token_shapes, with_backward
-from profiler.probes import Shape, Work
+from profiler.probes import Shape, Work, random_numbers
 from sim.cost.passes import family, pass_bytes
 
 HEAD = {"cpu": 64, "cuda": 128}
@@ -31,7 +31,7 @@ class Rotary:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         tokens, head = shape["tokens"], min(HEAD[device.type], shape["width"])
-        x = torch.randn(1, tokens, shape["width"] // head, head, device=device).bfloat16().requires_grad_()
+        x = random_numbers((1, tokens, shape["width"] // head, head), torch.bfloat16, device).requires_grad_()
         table = rotary_table(tokens, head).to(device)
 
         def call() -> torch.Tensor:

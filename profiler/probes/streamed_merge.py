@@ -31,7 +31,7 @@ class StreamedMerge:
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:  # noqa: ARG002
         small: Shape = {"experts": 2, "parameters": 24 * MILLION}
-        return [small] if quick else [small, {"experts": 4, "parameters": 100 * MILLION}]
+        return [small] if quick else [small, {"experts": 4, "parameters": 64 * MILLION}]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         models = models_read(self._method, shape["experts"]) + 1

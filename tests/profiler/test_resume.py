@@ -133,6 +133,7 @@ def test_a_measuring_process_that_cannot_start_is_one_error_with_its_last_words(
 
 def test_an_answer_that_never_comes_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("profiler.processes.PATIENCE_S", 0.2)
+    monkeypatch.setattr("profiler.processes.COMPILE_PATIENCE_S", 0.0)
     with MeasuringProcess("cpu", tmp_path, 0) as process:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(DiedError, match="gave no answer"):
