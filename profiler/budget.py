@@ -51,7 +51,7 @@ class Depth:
 
 
 QUICK = Depth("quick", 3, 0.03, 60.0, 4.0)
-FULL = Depth("full", 4, 0.07, 600.0, 20.0, energy_shapes=4)
+FULL = Depth("full", 4, 0.05, 600.0, 20.0, energy_shapes=4)
 
 
 def work(shape: Shape) -> float:

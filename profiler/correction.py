@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cost.calibration import Measurement
-from sim.cost.fit import Correction, Fit, overlapped
+from sim.cost.fit import Correction, Fit, masked_too, overlapped
 
 Floats = NDArray[np.float64]
-LENGTHS = (0.7, 1.5, 3.0)
-"""Distances in ln size over which residuals are alike, tried in turn: factors of 2, 4.5 and 20."""
+LENGTHS = (0.35, 0.7, 1.5, 3.0)
+"""Distances in ln size over which residuals are alike, tried in turn: factors of 1.4, 2, 4.5 and 20."""
 RIDGES = (0.1, 0.3, 1.0)
 """Noise over signal, tried in turn: at 1, half of an isolated residual is believed."""
 MOST = 0.7
@@ -107,6 +107,8 @@ def _work(fit: Fit, names: tuple[str, ...], sizes: Floats, each: tuple[float, fl
     compute = flops / fit.flops_per_s if fit.flops_per_s else np.zeros(len(sizes))
     for name, half in fit.half.items():
         compute = compute * (1 + half / sizes[:, names.index(name)])
+    if fit.tile is not None:
+        compute = compute * masked_too(np.array(fit.tile), sizes[:, names.index("sequence")])
     traffic = bytes_each * _measure(names, sizes) / fit.bytes_per_s if fit.bytes_per_s else np.zeros(len(sizes))
     return np.asarray(compute + traffic if fit.formula == "sum" else overlapped(compute, traffic))
 

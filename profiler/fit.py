@@ -14,14 +14,19 @@ from scipy.optimize import least_squares
 
 from profiler.correction import fit_correction
 from sim.cost.calibration import Measurement
-from sim.cost.fit import Fit, overlapped
+from sim.cost.fit import Fit, masked_too, overlapped
 
 Floats = NDArray[np.float64]
 FOLDS = 5
+HELPS = 0.95
+"""A correction that does not take this off the errors of shapes it never saw has learned noise."""
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
-HALVES = (("m", "n", "k"), ("heads", "sequence", "head"), ("batch", "sequence"), ("batch", "context"))
+ATTENTION = ("heads", "sequence", "head")
+HALVES = (("m", "n", "k"), ATTENTION, ("batch", "sequence"), ("batch", "context"))
 """Sizes, by the shape's own names, whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
+TILES = (64.0, 512.0)
+"""Keys that a kernel of causal attention may compute at a time: a GPU's and a CPU's, to set out from."""
 _SMALL = 1e-9
 _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 """Where the search in logarithms ends, a parameter that the shapes do not show is absent."""
@@ -40,32 +45,43 @@ def predicted(fit: Fit, measurement: Measurement) -> float:
     return fit.seconds(measurement.flops if fit.flops_per_s else 0.0, measurement.bytes, sizes_of(measurement))
 
 
-def fit_families(measurements: Sequence[Measurement]) -> dict[str, Fit]:
-    """A fit for each family that enough shapes were measured of."""
-    families = dict.fromkeys(one.family for one in measurements)
-    fits = {family: fit_family(family, [one for one in measurements if one.family == family]) for family in families}
-    return {family: fit for family, fit in fits.items() if fit is not None}
+def fit_families(measurements: Sequence[Measurement]) -> tuple[dict[str, Fit], list[float]]:
+    """A fit for each family that enough shapes were measured of, and the absolute relative errors of all the shapes that were held out."""
+    fits: dict[str, Fit] = {}
+    errors: list[float] = []
+    for family in dict.fromkeys(one.family for one in measurements):
+        own = [one for one in measurements if one.family == family]
+        if len(own) >= LEAST_SHAPES:
+            fits[family], of_family = fit_family(family, own)
+            errors += of_family
+    return fits, errors
 
 
-def fit_family(family: str, measurements: Sequence[Measurement]) -> Fit | None:
-    """The family's fit with its cross-validated error; None where too few shapes were measured."""
-    if len(measurements) < LEAST_SHAPES:
-        return None
+def fit_family(family: str, measurements: Sequence[Measurement]) -> tuple[Fit, list[float]]:
+    """The family's fit from LEAST_SHAPES measurements or more, with the cross-validated errors that it carries the quantiles of."""
     ordered = in_order(measurements)
     start = _formula(family, ordered, None)
-    errors = []
+    plain: list[float] = []
+    corrected: list[float] = []
     for held_out in folds(len(ordered)):
         rest = [one for index, one in enumerate(ordered) if index not in held_out]
-        fit = _corrected(_formula(family, rest, start), rest)
-        errors += [abs(predicted(fit, ordered[index]) / ordered[index].median_s - 1) for index in held_out]
-    return _corrected(start, ordered).model_copy(
-        update={
-            "error_median": float(np.median(errors)),
-            "error_p95": float(np.quantile(errors, 0.95)),
-            "fitted_shapes": len(ordered),
-            "held_out_shapes": len(errors),
-        }
-    )
+        fit = _formula(family, rest, start)
+        plain += _errors(fit, ordered, held_out)
+        corrected += _errors(_corrected(fit, rest), ordered, held_out)
+    helps = np.mean(corrected) < HELPS * np.mean(plain)
+    errors = corrected if helps else plain
+    found = {
+        "error_median": float(np.median(errors)),
+        "error_p95": float(np.quantile(errors, 0.95)),
+        "fitted_shapes": len(ordered),
+        "held_out_shapes": len(errors),
+    }
+    return (_corrected(start, ordered) if helps else start).model_copy(update=found), errors
+
+
+def _errors(fit: Fit, measurements: Sequence[Measurement], held_out: Sequence[int]) -> list[float]:
+    """Absolute relative errors of those held out."""
+    return [abs(predicted(fit, measurements[index]) / measurements[index].median_s - 1) for index in held_out]
 
 
 def in_order(measurements: Sequence[Measurement]) -> list[Measurement]:
@@ -105,6 +121,11 @@ class _Data:
         rows = np.array([[one[name] for one in sizes] for name in names]).reshape(len(names), len(sizes))
         return cls(np.array(columns[0]), np.array(columns[1]), np.array([one.median_s for one in measurements]), names, rows)
 
+    @property
+    def sequence(self) -> Floats | None:
+        """Of causal attention, whose kernels compute in tiles of keys; None for anything else."""
+        return self.sizes[self.names.index("sequence")] if self.names == ATTENTION else None
+
 
 def _formula(family: str, measurements: Sequence[Measurement], start: Fit | None) -> Fit:
     """The formula that leaves least, ``roofline`` or ``sum``, from several starting points, or from `start` alone."""
@@ -122,43 +143,50 @@ def _starts(data: _Data) -> list[Floats]:
     if not data.names:
         return [np.log([overhead * 1e-2, bandwidth])]
     rate = float((data.flops / data.seconds).max()) * 1.2
-    return [np.log([overhead, bandwidth, rate, *[half] * len(data.names)]) for half in (1.0, 32.0, 256.0)]
+    tiles = [[tile] for tile in TILES] if data.sequence is not None else [[]]
+    return [np.log([overhead, bandwidth, rate, *[half] * len(data.names), *tile]) for half in (1.0, 32.0, 256.0) for tile in tiles]
 
 
 def _vector(data: _Data, fit: Fit) -> Floats:
     head = [max(fit.overhead_s, _SMALL), fit.bytes_per_s or _NO_BANDWIDTH]
     rates = [fit.flops_per_s or 1.0, *(max(fit.half.get(name, 0.0), _NO_HALF) for name in data.names)] if data.names else []
-    return np.log([*head, *rates])
+    tile = [fit.tile or TILES[0]] if data.sequence is not None else []
+    return np.log([*head, *rates, *tile])
 
 
 def _search(family: str, data: _Data, formula: Literal["roofline", "sum"], starts: Sequence[Floats]) -> tuple[Fit, float]:
     """The best fit of a formula from these starting points (logarithms of its parameters), and what it leaves."""
     best_rate = float((data.flops / data.seconds).max())
+    count = len(data.names)
+    tiled = [(16.0, 1024.0)] if data.sequence is not None else []
 
     def off(parameters: Floats) -> Floats:
         overhead, bandwidth, *rates = np.exp(parameters)
         traffic = data.bytes / bandwidth
         if not rates:
             return np.asarray(np.log(overhead + traffic) - np.log(data.seconds))
-        compute = data.flops / rates[0] * np.prod(1 + np.array(rates[1:])[:, None] / data.sizes, axis=0)
+        compute = data.flops / rates[0] * np.prod(1 + np.array(rates[1 : 1 + count])[:, None] / data.sizes, axis=0)
+        if data.sequence is not None:
+            compute = compute * masked_too(np.array(rates[-1]), data.sequence)
         seconds = overhead + (compute + traffic if formula == "sum" else overlapped(compute, traffic))
         return np.asarray(np.log(seconds) - np.log(data.seconds))
 
-    count = len(data.names)
-    low = np.log([_SMALL, 1e6, *([best_rate * 0.5, *[_NO_HALF] * count] if count else [])])
-    high = np.log([float(data.seconds.max()), _NO_BANDWIDTH, *([best_rate * 20, *[1e4] * count] if count else [])])
+    low = np.log([_SMALL, 1e6, *([best_rate * 0.5, *[_NO_HALF] * count] if count else []), *(least for least, _ in tiled)])
+    most = [best_rate * 20, *[1e4] * count] if count else []
+    high = np.log([float(data.seconds.max()), _NO_BANDWIDTH, *most, *(most_tile for _, most_tile in tiled)])
     found = [
         least_squares(off, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1", f_scale=0.05) for start in starts
     ]
     best = min(found, key=lambda one: float(one.cost))
     overhead, bandwidth, *rates = (float(one) for one in np.exp(best.x))
-    halves = {name: value for name, value in zip(data.names, rates[1:], strict=False) if value > 10 * _NO_HALF}
+    halves = {name: value for name, value in zip(data.names, rates[1 : 1 + count], strict=True) if value > 10 * _NO_HALF}
     fit = Fit(
         family=family,
         formula=formula,
         overhead_s=overhead if overhead > 10 * _SMALL else 0.0,
         flops_per_s=rates[0] if rates else None,
         half=halves,
+        tile=rates[-1] if tiled else None,
         bytes_per_s=bandwidth if bandwidth < _NO_BANDWIDTH / 10 else None,
         error_median=0.0,
         error_p95=0.0,

@@ -110,7 +110,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         if request.times_larger is not None:
             try_call(work, device, request.times_larger)
         left_s = request.limit_s - (time.perf_counter() - began)
-        timing = time_call(work, device, request.repeat_s, left_s, cold=not probe.anchor)  # a whole step finds what it left
+        timing = time_call(work, device, request.repeat_s, left_s)
         held_back = driver.held_back() if (driver := _driver(device)) else []
         joules = _energy(work.call, driver) if driver and request.energy else None
     except TooSlowError as error:

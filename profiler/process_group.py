@@ -38,6 +38,8 @@ def prepared(collective: Collective, bytes_each: int, rank: int, device: str) ->
 
 
 def _join(rank: int, device: str, meeting: str) -> None:
+    """With one thread for its own arithmetic: on a CPU, one waiting for work would spin on the core that another member needs."""
+    torch.set_num_threads(1)
     if device == "cuda":
         torch.cuda.set_device(rank)
     backend = "nccl" if device == "cuda" else "gloo"
@@ -46,7 +48,6 @@ def _join(rank: int, device: str, meeting: str) -> None:
 
 def _help(told: Connection, rank: int, device: str, meeting: str) -> None:
     """Take part in every collective that is told, until the pipe closes. What fails here fails in the telling process too."""
-    torch.set_num_threads(1)
     _join(rank, device, meeting)
     call: Callable[[], object] = lambda: None  # noqa: E731  replaced by the first thing told
     while True:

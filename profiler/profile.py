@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from profiler.torch_import import require_torch
 from sim.cost.calibration import Calibration, Device, Measurement, Software
 from sim.cost.fit import Fit
@@ -88,7 +90,7 @@ def _fitted(
     from profiler.predictions import predict
 
     operators = [one for one in measured if not probes[one.probe].anchor]
-    fits = fit_families(operators)
+    fits, errors = fit_families(operators)
     calibration = Calibration(
         source="measured",
         completeness=depth,
@@ -97,10 +99,18 @@ def _fitted(
         software=software,
         fits=fits,
         measurements=tuple(operators),
-        notes=notes,
+        notes=(*notes, *_errors_note(errors)),
     )
     anchors = tuple(_predicted(one, predict(one.probe, one.shape, calibration)) for one in measured if probes[one.probe].anchor)
     return calibration.model_copy(update={"anchors": anchors})
+
+
+def _errors_note(errors: Sequence[float]) -> list[str]:
+    """How far the fits were off the shapes that they never saw, all families together."""
+    if not errors:
+        return []
+    median, high = np.quantile(errors, (0.5, 0.95))
+    return [f"{len(errors)} held-out shapes of all families: off by {100 * median:.1f} % at the median, {100 * high:.1f} % at 95 %"]
 
 
 def _linked(device: Device, fits: Mapping[str, Fit]) -> Device:

@@ -86,11 +86,8 @@ def _first(work: Work, device: torch.device) -> None:
         once(work.call, device)
 
 
-def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf"), *, cold: bool = False) -> Timing:
-    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up; TooSlowError where `limit_s` would not do.
-
-    With `cold`, the device's caches are flushed before every call.
-    """
+def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
+    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up; TooSlowError where `limit_s` would not do."""
     began = time.perf_counter()
     if work.compiles:
         _first(work, device)
@@ -104,7 +101,7 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
         once(work.call, device)
     if device.type == "cpu":
         settle(work.call)
-    flush = flush_on(device) if cold else None
+    flush = flush_on(device) if work.cold else None
     flushes: list[float] = []
     if device.type == "cuda":
         samples = _cuda_samples(work.call, repeat_s, flush)

@@ -19,7 +19,8 @@ class Work:
     """A call ready to be timed; `bytes` read and written and `flops` in one call.
 
     `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that `compiles`; `note` is a doubt
-    that the calibration should carry.
+    that the calibration should carry. It is timed `cold`, with no operand in a cache, unless it is a whole step or merge, which finds what
+    the one before left there, or waits for something else than memory.
     """
 
     call: Callable[[], object]
@@ -28,6 +29,7 @@ class Work:
     warm_up: int = 1
     note: str | None = None
     compiles: bool = False
+    cold: bool = True
 
 
 class Probe(Protocol):

@@ -71,7 +71,7 @@ class MlpStep:
         model = nn.Sequential(*layers).bfloat16().to(device)
         x = torch.randn(batch, inputs, device=device).bfloat16()
         target = torch.randn(batch, outputs, device=device).bfloat16()
-        return Work(_step(model, lambda: F.mse_loss(model(x), target)), *self.counts(shape), WARM_UP)
+        return Work(_step(model, lambda: F.mse_loss(model(x), target)), *self.counts(shape), WARM_UP, cold=False)
 
 
 class TransformerStep:
@@ -99,7 +99,7 @@ class TransformerStep:
         def loss() -> torch.Tensor:
             return token_loss(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
 
-        return Work(_step(model, loss), *self.counts(shape), WARM_UP)
+        return Work(_step(model, loss), *self.counts(shape), WARM_UP, cold=False)
 
 
 def _step(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:

@@ -37,7 +37,7 @@ class CollectiveProbe:
         return CROSSINGS[self._collective] * (shape["devices"] - 1) / shape["devices"] * shape["bytes"], 0.0
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
-        return Work(group_here(device.type).call(self._collective, shape["bytes"]), *self.counts(shape), warm_up=2)
+        return Work(group_here(device.type).call(self._collective, shape["bytes"]), *self.counts(shape), warm_up=2, cold=False)
 
 
 PROBES = tuple(map(CollectiveProbe, CROSSINGS))

@@ -16,7 +16,7 @@ class MemoryCopy:
     anchor = False
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        sizes = (48, 64, 80, 96, 128, 160, 192) if quick else (48, 64, 96, 128, 192, 256, 320, 384, 512, 640, 768, 1024)
+        sizes = (48, 64, 80, 96, 128, 160, 192) if quick else (48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 320, 384)
         scale = 1 if device.type == "cpu" else 4
         return [{"bytes": size * MIB * scale} for size in sizes]
 

@@ -53,7 +53,7 @@ class StreamedMerge:
                     drop_cache(file.fileno())
             merge_folders(recipe, models, merged, device)
 
-        return Work(call, *self.counts(shape), compiles=is_fused(device))
+        return Work(call, *self.counts(shape), compiles=is_fused(device), cold=False)
 
 
 PROBES = (StreamedMerge("linear"), StreamedMerge("ties"))

@@ -1,6 +1,7 @@
 """A family's cost as one small model: what the device must compute and move, how well small sizes use it, and how wrong that is.
 
 seconds = overhead + (compute and traffic) · exp(correction), with compute = flops/rate · Π(1 + half/size) and traffic = bytes/bandwidth.
+A kernel of causal attention computes whole tiles of keys, masked or not, which is up to twice the arithmetic counted (`masked_too`).
 A plain product overlaps the two (``roofline``: the longer counts; Williams et al., CACM 2009); INT8 mixed precision quantises first and
 multiplies then (``sum``). No kernel overlaps perfectly, and a sharp edge makes a fit hang on its last digits: the roofline's is round.
 """
@@ -25,6 +26,17 @@ def overlapped(compute: Number, traffic: Number) -> Number:
     """Seconds of what runs at once: those of the longer, and more where the other is as long."""
     joined: Number = (compute**EDGE + traffic**EDGE) ** (1 / EDGE)
     return joined
+
+
+def masked_too(tile: Number, sequence: Number) -> Number:
+    """Causal attention's arithmetic in tiles of so many keys, over that of what is not masked: 1 + tile/sequence, twice at most.
+
+    With s the sequence, rows before the tile's end compute all of its keys (s·tile/2 more, of s²/2); a tile longer than the sequence is cut
+    to it. The edge is rounded as that of `overlapped` is.
+    """
+    ratio = tile / sequence
+    waste: Number = 1 + ratio / (1 + ratio**EDGE) ** (1 / EDGE)
+    return waste
 
 
 class Part(BaseModel):
@@ -54,6 +66,7 @@ class Correction(Part):
 
 class Fit(Part):
     """`half` holds, by name of a size, that at which it alone halves the rate: M, N, K of a product, heads, sequence and head of attention.
+    `tile` is how many keys a kernel of causal attention computes at a time.
 
     Errors are absolute relative errors of shapes predicted by fits that never saw them (`held_out_shapes` of them; cross-validation); for a
     datasheet they are the stated uncertainty.
@@ -64,6 +77,7 @@ class Fit(Part):
     overhead_s: NonNegative = 0.0
     flops_per_s: Positive | None = None
     half: dict[str, NonNegative] = Field(default_factory=dict)
+    tile: Positive | None = None
     bytes_per_s: Positive | None = None
     correction: Correction | None = None
     error_median: NonNegative
@@ -76,6 +90,8 @@ class Fit(Part):
         compute = flops / self.flops_per_s if self.flops_per_s else 0.0
         for name, half in self.half.items() if flops else ():
             compute *= 1 + half / sizes[name]
+        if self.tile is not None and flops:
+            compute *= masked_too(self.tile, sizes["sequence"])
         traffic = bytes_moved / self.bytes_per_s if self.bytes_per_s else 0.0
         work = compute + traffic if self.formula == "sum" else overlapped(compute, traffic)
         return self.overhead_s + (work * math.exp(self.correction.log_factor(sizes)) if self.correction else work)

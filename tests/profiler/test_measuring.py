@@ -20,8 +20,8 @@ def asked(name: str, shape: Shape, *, limit_s: float = 60.0, times_larger: float
     return Request(item=Item(probe=name, shape=shape), repeat_s=0.001, limit_s=limit_s, times_larger=times_larger)
 
 
-def work(call: Callable[[], object], *, warm_up: int = 1, compiles: bool = False) -> Work:
-    return Work(call, 8.0, 2.0, warm_up, compiles=compiles)
+def work(call: Callable[[], object], *, warm_up: int = 1, compiles: bool = False, cold: bool = False) -> Work:
+    return Work(call, 8.0, 2.0, warm_up, compiles=compiles, cold=cold)
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Probe:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         self.prepared.append(shape)
-        return Work(lambda: self.call(shape), 8.0, 2.0)
+        return Work(lambda: self.call(shape), 8.0, 2.0, cold=False)
 
 
 class Clock:
@@ -90,7 +90,7 @@ def test_a_cold_call_is_timed_without_the_flush_before_it(clock: Clock, monkeypa
         clock.sleep(0.0001)
 
     monkeypatch.setattr(timing, "flush_on", lambda _: flush)
-    found = timing.time_call(work(call), CPU, 0.04, cold=True)
+    found = timing.time_call(work(call, cold=True), CPU, 0.04)
     assert (found.p5_s, found.p95_s) == pytest.approx((0.0001, 0.0001))
     assert done == ["call", "call", *[*["flush"] * timing.FLUSHES, "call"] * found.calls]
     assert found.calls == pytest.approx(timing.PATIENCE * 0.04 / (timing.FLUSHES * 0.002 + 0.0001), abs=1)
