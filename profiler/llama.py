@@ -102,11 +102,12 @@ class Transformer(nn.Module):
         super().__init__()
         linear = Int8TrainingLinear if precision == "int8-mixed" else nn.Linear
         layer = (shape["hidden"], shape["heads"], shape["kv_heads"], shape["intermediate"])
-        self.embedding = nn.Embedding(shape["vocabulary"], shape["hidden"])
-        self.layers = nn.ModuleList(Block(number, *layer, linear) for number in range(shape["layers"]))
-        self.norm = RMSNorm(shape["hidden"])
-        self.head = nn.Linear(shape["hidden"], shape["vocabulary"], bias=False)
-        self.bfloat16().to(device)
+        with device:  # random weights are drawn there: a host takes seconds for each billion, a GPU milliseconds
+            self.embedding = nn.Embedding(shape["vocabulary"], shape["hidden"])
+            self.layers = nn.ModuleList(Block(number, *layer, linear) for number in range(shape["layers"]))
+            self.norm = RMSNorm(shape["hidden"])
+            self.head = nn.Linear(shape["hidden"], shape["vocabulary"], bias=False)
+        self.bfloat16()
         self._table = rotary_table(positions or shape["sequence"], shape["hidden"] // shape["heads"]).to(device)
 
     def forward(self, tokens: torch.Tensor, cache: Cache | None = None) -> torch.Tensor:

@@ -67,8 +67,9 @@ class MlpStep:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         batch, inputs, hidden, outputs = (shape[name] for name in ("batch", "inputs", "hidden", "outputs"))
-        layers = (nn.Linear(inputs, hidden, bias=False), nn.GELU(), nn.Linear(hidden, outputs, bias=False))
-        model = nn.Sequential(*layers).bfloat16().to(device)
+        with device:
+            layers = (nn.Linear(inputs, hidden, bias=False), nn.GELU(), nn.Linear(hidden, outputs, bias=False))
+        model = nn.Sequential(*layers).bfloat16()
         x = torch.randn(batch, inputs, device=device).bfloat16()
         target = torch.randn(batch, outputs, device=device).bfloat16()
         return Work(_step(model, lambda: F.mse_loss(model(x), target)), *self.counts(shape), WARM_UP, cold=False)
