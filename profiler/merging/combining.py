@@ -63,7 +63,7 @@ def combination(recipe: Recipe, elements: Elements, count: int, device: torch.de
     if recipe.method == "task-arithmetic":
         return Combination(weighted_sum, (on_device(*task_arithmetic_weights(recipe.weights, recipe.scale)),))
     if recipe.method == "slerp":
-        return Combination(weighted_sum, (on_device(*slerp_weights(elements, count, recipe.weights)),))
+        return Combination(weighted_sum, (on_device(*slerp_weights(elements, count, recipe.weights, device.type)),))
     if recipe.method == "ties":
         return Combination(ties, (weights, thresholds(elements, len(recipe.weights), count, recipe.density).to(device), scale))
     chosen = keys(recipe.seed, name, len(recipe.weights)).to(device)

@@ -9,15 +9,16 @@ from profiler.merging.elements import Elements
 
 CHORD = 1e-3
 """Radians (and as near to opposite) below which the sines' ratio says less than rounding."""
-PIECE = 1 << 18
-"""Elements whose products are summed at a time, in fp32 within and float64 between: they stay in cache once widened."""
+PIECE = {"cpu": 1 << 18, "cuda": 1 << 24}
+"""Elements whose products are summed at a time, in fp32 within and float64 between: they stay in a CPU's cache once widened, and give a
+GPU, which is waited for after each, something to do."""
 
 
-def slerp_weights(elements: Elements, count: int, weights: tuple[float, ...]) -> tuple[float, float]:
-    """What the two models are multiplied by; `weights` need not add up to 1."""
+def slerp_weights(elements: Elements, count: int, weights: tuple[float, ...], device: str) -> tuple[float, float]:
+    """What the two models, read on a `device` of this type, are multiplied by; `weights` need not add up to 1."""
     left = right = both = 0.0
-    for start in range(0, count, PIECE):
-        a, b = (elements.piece(model, start, min(start + PIECE, count)).float() for model in range(2))
+    for start in range(0, count, PIECE[device]):
+        a, b = (elements.piece(model, start, min(start + PIECE[device], count)).float() for model in range(2))
         left, right, both = left + a.dot(a).item(), right + b.dot(b).item(), both + a.dot(b).item()
     share = weights[1] / sum(weights)
     norms = math.sqrt(left * right)
