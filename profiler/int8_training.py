@@ -18,6 +18,8 @@ Quantising = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
 LARGEST = 127
 BLOCK = 1 << 19
 """Elements of a block on a CPU: its fp32 passes stay in the last cache (measured: up to six times as fast as whole matrices)."""
+MOST_VARIANTS = 1024
+"""Of the product that is compiled for each shape and layout: several times those of a profile."""
 
 
 def quantise(values: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,6 +83,7 @@ def compiles_here(device: torch.device) -> bool:
 def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """The INT8 product as this device does it best, into `out` where it is given and the device writes there (a CPU)."""
     if left.device.type != "cpu":
+        _allow_variants()
         result: torch.Tensor = _compiled()(left, right)
         return result
     if not can_compile("cpu"):
@@ -100,8 +103,15 @@ def _scale_back(product: torch.Tensor, row_scale: torch.Tensor, column_scale: to
 @cache
 def _compiled() -> Any:
     """For each shape."""
-    torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, 256)
     return torch.compile(int8_product, dynamic=False)
+
+
+def _allow_variants() -> None:
+    """torch's settings are each thread's own, and autograd runs a GPU's backward pass in another thread than the forward one. With the
+    limit raised in one of them alone, what the other compiles after eight variants runs as small kernels."""
+    settings: Any = torch._dynamo.config
+    if settings.recompile_limit < MOST_VARIANTS:
+        settings.recompile_limit = settings.accumulated_recompile_limit = MOST_VARIANTS
 
 
 class _Int8Linear(torch.autograd.Function):
