@@ -43,9 +43,6 @@ class Int8Linear:
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         m, n, k = shape["m"], shape["n"], shape["k"]
         left, right = self._layout(*(random_numbers(size, torch.bfloat16, device) for size in ((m, k), (k, n))))
-        if device.type == "cuda":
-            # It compiles for each shape, as in training; without the reset it would give up after eight of them and run small kernels.
-            torch.compiler.reset()
         out = torch.empty(m, n, dtype=torch.bfloat16, device=device)
         note = None if (compiles := compiles_here(device)) else UNFUSED
         return Work(lambda: product_here(left, right, out), *self.counts(shape), note=note, compiles=compiles)
