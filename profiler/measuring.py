@@ -23,6 +23,7 @@ from profiler.probes import Probe, Shape, smaller
 READY = "ready"
 GRACE_S = 2.0
 """From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
+OUT_OF_MEMORY = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
 class Item(BaseModel):
@@ -164,10 +165,10 @@ def _energy(call: Callable[[], object], driver: Any) -> float | None:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """CUDA has an error of its own for it; a CPU's allocator only says so in words."""
+    """CUDA's allocator has an error of its own for it; a CPU's, pinned host memory and CUDA's libraries only say so in words."""
     import torch
 
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _reason(error: Exception) -> str:
