@@ -11,6 +11,9 @@ WINDOW_S = 0.6
 """Many steps of the counter (some 20 to 100 ms; Yang et al., arXiv 2312.02741, measured them on 70 NVIDIA GPUs)."""
 PATIENCE_S = 3.0
 """For a counter's next step; one that stands still for longer counts nothing."""
+APART_S = 0.02
+"""Between two questions to the driver, whose answer may take longer than a short call: asked after each, the GPU would mostly idle, and
+what it draws then would count as the calls'."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,10 @@ def energy_per_call(call: Callable[[], object], counter: Callable[[], float | No
         nonlocal calls
         began, before = clock(), counter()
         while before is not None and clock() - began < after_s + PATIENCE_S:
-            call()
-            calls += 1
+            asked_s = clock()
+            while clock() - asked_s < APART_S:
+                call()
+                calls += 1
             now = counter()
             if now is None or now < before:
                 return None
