@@ -21,6 +21,7 @@ from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
 
 PROCESSES_A_SLOT = 2
+"""One where several slots share a GPU: each process holds every piece in its memory, some 30 GB."""
 Progress = Callable[[int, int], None]
 
 
@@ -39,7 +40,7 @@ def run_queue(
     On a CPU, a slot has its share of the cores. InputError where a process cannot prepare or run a piece.
     """
     plan = WorkerPlan(tuple((piece.probe, piece.shape) for piece in pieces), device, max(1, cpu_cores() // slots), str(folder))
-    with _workers(plan, slots * PROCESSES_A_SLOT) as connections:
+    with _workers(plan, slots * (PROCESSES_A_SLOT if device == "cpu" or slots == 1 else 1)) as connections:
         return _Dispatch(jobs, connections, slots, order, progress).run()
 
 
