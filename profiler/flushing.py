@@ -21,15 +21,15 @@ UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 def flush_on(device: torch.device) -> Callable[[], object]:
     """The call that flushes this device's caches; on a GPU it is queued as any kernel is."""
-    buffer = _buffer(device.type)
+    buffer = buffer_on(device)
     return buffer.zero_ if device.type == "cuda" else buffer.sum
 
 
 @cache
-def _buffer(kind: str) -> torch.Tensor:
-    """Taken once, before any shape's memory is counted."""
-    known = None if kind == "cuda" else last_caches_bytes(CPUS)
-    return torch.zeros((TIMES * known if known else UNKNOWN_BYTES) // 4, dtype=torch.float32, device=kind)
+def buffer_on(device: torch.device) -> torch.Tensor:
+    """What is read or written through; taken once."""
+    known = None if device.type == "cuda" else last_caches_bytes(CPUS)
+    return torch.zeros((TIMES * known if known else UNKNOWN_BYTES) // 4, dtype=torch.float32, device=device)
 
 
 def last_caches_bytes(cpus: Path) -> int | None:

@@ -101,13 +101,14 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
     """A sample of this shape; None where it does not fit in memory."""
     import torch
 
-    from profiler.timing import FLUSH_BYTES, TooSlowError, flush_buffer, time_call, try_call
+    from profiler.flushing import buffer_on
+    from profiler.timing import TooSlowError, time_call, try_call
 
     item, began = request.item, time.perf_counter()
+    flushed = buffer_on(device).nbytes  # there from the first shape on, so that it can be taken off each one's peak
     try:
         work = probe.prepare(shape, device, folder)
         if device.type == "cuda":
-            flush_buffer()  # there from the first shape on, so that it can be taken off each one's peak
             torch.cuda.reset_peak_memory_stats()  # making random inputs may take more than the call
         if request.times_larger is not None:
             try_call(work, device, request.times_larger)
@@ -132,7 +133,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         flush_s=timing.flush_s,
         bytes=work.bytes,
         flops=work.flops,
-        peak_memory_bytes=float(torch.cuda.max_memory_allocated() - FLUSH_BYTES) if device.type == "cuda" else None,
+        peak_memory_bytes=float(torch.cuda.max_memory_allocated() - flushed) if device.type == "cuda" else None,
         energy_j=joules,
         note=work.note or _throttled(held_back, item),
     )

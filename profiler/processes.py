@@ -39,7 +39,7 @@ class MeasuringProcess:
             # A session of its own: Ctrl-C is for the parent, whose end ends it (it listens to its stdin).
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True, start_new_session=True,
-                env=child_environment(),
+                env=child_environment(device),
             )  # fmt: skip
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)

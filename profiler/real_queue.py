@@ -52,7 +52,7 @@ def _workers(plan: WorkerPlan, count: int) -> Iterator[list[Connection]]:
     processes = [context.Process(target=serve, args=(theirs, plan), daemon=True) for _, theirs in pairs]
     ours = [one for one, _ in pairs]
     try:
-        with of_children():
+        with of_children(plan.device):
             for process in processes:
                 process.start()
         for _, theirs in pairs:
