@@ -23,7 +23,7 @@ HELPS = 0.95
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
 ATTENTION = ("heads", "sequence", "head")
-HALVES = (("m", "n", "k"), ATTENTION, ("batch", "sequence"), ("batch", "context"))
+HALVES = (("m", "n", "k"), ATTENTION, ("hidden", "batch", "sequence"), ("hidden", "batch", "context"))
 """Sizes, by the shape's own names, whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
 TILES = (64.0, 512.0)
 """Keys that a kernel of causal attention may compute at a time: a GPU's and a CPU's, to set out from."""

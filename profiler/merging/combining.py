@@ -94,7 +94,7 @@ def _fused(arithmetic: Arithmetic, device: str) -> Callable[..., None] | None:
 
     def run(out: torch.Tensor, place: torch.Tensor, parameters: tuple[torch.Tensor, ...], *models: torch.Tensor) -> None:
         if out.is_cuda and out.numel() % VECTOR == 0:
-            torch._check(out.numel() % VECTOR == 0)  # what the compiler is to know of sizes that it takes any of
+            torch._check(out.numel() % VECTOR == 0)  # type: ignore[no-untyped-call]  # what the compiler is to know of sizes that it takes any of
         out.copy_(arithmetic(models, place, *parameters))
 
     # `run` is one code object for every arithmetic, number of experts and dtype.

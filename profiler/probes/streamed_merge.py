@@ -16,8 +16,8 @@ from sim.cost.merge import BYTES_PER_PARAMETER, models_read
 from sim.scenario.workloads import MergeMethod
 
 MILLION = 1_000_000
-TENSORS = 4
-"""Of a model, of one size."""
+TENSORS = 24
+"""Of a model, of one size: a real shard has more, of which the largest few are larger."""
 
 
 class StreamedMerge:
