@@ -83,7 +83,7 @@ def compiles_here(device: torch.device) -> bool:
 def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """The INT8 product as this device does it best, into `out` where it is given and the device writes there (a CPU)."""
     if left.device.type != "cpu":
-        _allow_variants()
+        allow_variants()
         result: torch.Tensor = _compiled()(left, right)
         return result
     if not can_compile("cpu"):
@@ -106,7 +106,7 @@ def _compiled() -> Any:
     return torch.compile(int8_product, dynamic=False)
 
 
-def _allow_variants() -> None:
+def allow_variants() -> None:
     """torch's settings are each thread's own, and autograd runs a GPU's backward pass in another thread than the forward one. With the
     limit raised in one of them alone, what the other compiles after eight variants runs as small kernels."""
     settings: Any = torch._dynamo.config
