@@ -17,10 +17,20 @@ MOST_VARIANTS = 64
 @cache
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled for any sizes; the same kernels whenever it is asked for."""
-    dynamo: Any = torch._dynamo.config
-    dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_VARIANTS)
+    allow_variants(MOST_VARIANTS)
     compiled: Callable[..., Any] = torch.compile(function, dynamic=True, options=THREADED)
     return compiled
+
+
+def allow_variants(most: int) -> None:
+    """Let the calling thread compile as many of one function.
+
+    torch's settings are each thread's own, and autograd runs a GPU's backward pass in another thread than the forward one: with the limit
+    raised in one alone, what the other compiles after eight runs as small kernels.
+    """
+    settings: Any = torch._dynamo.config
+    settings.recompile_limit = max(settings.recompile_limit, most)
+    settings.accumulated_recompile_limit = max(settings.accumulated_recompile_limit, most)
 
 
 @cache

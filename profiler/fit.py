@@ -27,6 +27,7 @@ HALVES = (("m", "n", "k"), ATTENTION, ("hidden", "batch", "sequence"), ("hidden"
 """Sizes, by the shape's own names, whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
 TILES = (64.0, 512.0)
 """Keys that a kernel of causal attention may compute at a time: a GPU's and a CPU's, to set out from."""
+LEAST_TILE, MOST_TILE = 16.0, 1024.0
 _SMALL = 1e-9
 _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 """Where the search in logarithms ends, a parameter that the shapes do not show is absent."""
@@ -158,7 +159,7 @@ def _search(family: str, data: _Data, formula: Literal["roofline", "sum"], start
     """The best fit of a formula from these starting points (logarithms of its parameters), and what it leaves."""
     best_rate = float((data.flops / data.seconds).max())
     count = len(data.names)
-    tiled = [(16.0, 1024.0)] if data.sequence is not None else []
+    tiled = data.sequence is not None
 
     def off(parameters: Floats) -> Floats:
         overhead, bandwidth, *rates = np.exp(parameters)
@@ -171,9 +172,9 @@ def _search(family: str, data: _Data, formula: Literal["roofline", "sum"], start
         seconds = overhead + (compute + traffic if formula == "sum" else overlapped(compute, traffic))
         return np.asarray(np.log(seconds) - np.log(data.seconds))
 
-    low = np.log([_SMALL, 1e6, *([best_rate * 0.5, *[_NO_HALF] * count] if count else []), *(least for least, _ in tiled)])
+    low = np.log([_SMALL, 1e6, *([best_rate * 0.5, *[_NO_HALF] * count] if count else []), *([LEAST_TILE] if tiled else [])])
     most = [best_rate * 20, *[1e4] * count] if count else []
-    high = np.log([float(data.seconds.max()), _NO_BANDWIDTH, *most, *(most_tile for _, most_tile in tiled)])
+    high = np.log([float(data.seconds.max()), _NO_BANDWIDTH, *most, *([MOST_TILE] if tiled else [])])
     found = [
         least_squares(off, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1", f_scale=0.05) for start in starts
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from profiler.compiling import can_compile, fused
+from profiler.compiling import allow_variants, can_compile, fused
 
 Quantising = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
 LARGEST = 127
@@ -83,7 +83,7 @@ def compiles_here(device: torch.device) -> bool:
 def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """The INT8 product as this device does it best, into `out` where it is given and the device writes there (a CPU)."""
     if left.device.type != "cpu":
-        allow_variants()
+        allow_variants(MOST_VARIANTS)
         result: torch.Tensor = _compiled()(left, right)
         return result
     if not can_compile("cpu"):
@@ -104,14 +104,6 @@ def _scale_back(product: torch.Tensor, row_scale: torch.Tensor, column_scale: to
 def _compiled() -> Any:
     """For each shape."""
     return torch.compile(int8_product, dynamic=False)
-
-
-def allow_variants() -> None:
-    """torch's settings are each thread's own, and autograd runs a GPU's backward pass in another thread than the forward one. With the
-    limit raised in one of them alone, what the other compiles after eight variants runs as small kernels."""
-    settings: Any = torch._dynamo.config
-    if settings.recompile_limit < MOST_VARIANTS:
-        settings.recompile_limit = settings.accumulated_recompile_limit = MOST_VARIANTS
 
 
 class _Int8Linear(torch.autograd.Function):

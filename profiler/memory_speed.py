@@ -1,7 +1,7 @@
 """What others on the same memory did to the times of a profile, told by what each flush of the caches took just then.
 
 A virtual machine shares its host's memory with neighbours that nobody sees: on two Zen 5 cores that ran nothing else, the same read of
-64 MiB went at 40 to 84 GB/s within minutes, and passes over memory took as much longer (correlation 0.97), products hardly at all. So a
+64 MiB went at 40 to 84 GB/s within minutes, and copies and sums took as much longer (correlation 0.97), products hardly at all. So a
 probe's times follow the flush's by a power, 0 to about 1, which all of its shapes tell together, each compared with itself in another
 process. Times are then given as at the median speed of the whole profile.
 """

@@ -21,7 +21,7 @@ from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
 
 PROCESSES_A_SLOT = 2
-"""One where several slots share a GPU: each process holds every piece in its memory, some 30 GB."""
+"""One where several slots share a GPU: each process holds every piece in its memory, some 30 GB by its shapes."""
 Progress = Callable[[int, int], None]
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from profiler.int8_training import allow_variants
+from profiler.compiling import allow_variants
+from profiler.int8_training import MOST_VARIANTS
 from profiler.passes import with_backward
 from profiler.probes import Shape, Work, random_numbers
 from profiler.probes.matmul import product_shapes
@@ -34,7 +35,7 @@ class TorchaoLinear:
         linear = linear.bfloat16().to(device)
         x = random_numbers((m, k), torch.bfloat16, device).requires_grad_()
         if device.type == "cuda":
-            allow_variants()
+            allow_variants(MOST_VARIANTS)
             linear.compile(dynamic=False)
         return Work(with_backward(lambda: linear(x), (x, linear.weight)), *self.counts(shape), warm_up=2, compiles=device.type == "cuda")
 

@@ -72,11 +72,8 @@ def test_a_kernel_that_computes_what_is_masked_is_seen_to() -> None:
     true = Fit(family="f", overhead_s=1e-5, flops_per_s=2e11, half={"sequence": 20.0}, tile=512.0, error_median=0, error_p95=0)
     drawn, made = np.random.default_rng(4), []
     for _ in range(40):
-        heads, sequence, head = (
-            int(drawn.integers(4, 64)),
-            int(np.exp(drawn.uniform(np.log(64), np.log(4096)))),
-            int(drawn.choice([64, 128])),
-        )
+        heads, head = int(drawn.integers(4, 64)), int(drawn.choice([64, 128]))
+        sequence = int(np.exp(drawn.uniform(np.log(64), np.log(4096))))
         shape = {"heads": heads, "sequence": sequence, "head": head}
         flops, moved = 2.0 * heads * sequence**2 * head, 8.0 * heads * sequence * head
         made.append(measurement(shape, true.seconds(flops, moved, dict(shape)), bytes_moved=moved, flops=flops))
@@ -127,8 +124,6 @@ def test_a_fit_hangs_on_no_rounding(family: str) -> None:
     rounding = 1 + 1e-9 * np.random.default_rng(3).standard_normal(len(shapes))
     moved = [one.model_copy(update={"median_s": one.median_s * factor}) for one, factor in zip(shapes, rounding, strict=True)]
     one, other = fitted(family, shapes), fitted(family, moved)
-    assert one is not None
-    assert other is not None
     assert (one.error_median, one.error_p95) == pytest.approx((other.error_median, other.error_p95), rel=1e-3)
 
 

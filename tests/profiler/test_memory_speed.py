@@ -33,9 +33,7 @@ def test_what_memory_did_to_a_probe_is_undone_however_much_it_minds(power: float
     usual = float(np.median([one.flush_s for one in given])) / 1e-3
     for one in measured:
         assert one.median_s == pytest.approx(1e-6 * one.shape["tokens"] * usual**power, rel=0.03)
-        assert min(one.process_medians_s) <= max(one.process_medians_s)
-    raw = [max(one.process_medians_s) / min(one.process_medians_s) for one in measured]
-    assert np.median(raw) > (1.5 if power else 1.0)  # what was measured is kept as it was
+        assert one.process_medians_s == tuple(sample.median_s for sample in given if sample.item.shape == one.shape)
 
 
 def test_where_memory_was_steady_its_noise_moves_nothing() -> None:
