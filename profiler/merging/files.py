@@ -11,10 +11,10 @@ ALIGNED = 4096
 STAGE = 8 * 2**20
 
 
-def drop_cache(handle: int) -> None:
-    """Ask the system to forget a file's cached pages (they must be clean)."""
+def drop_cache(handle: int, offset: int = 0, length: int = 0) -> None:
+    """Ask the system to forget a file's cached pages (they must be clean), or those that lie wholly in a part of it."""
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(handle, offset, length, os.POSIX_FADV_DONTNEED)
 
 
 def unread_ahead(handle: int) -> None:

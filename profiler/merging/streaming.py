@@ -1,8 +1,9 @@
 """Merge models that need not fit anywhere: from shards to shards, a piece at a time, reading ahead and writing behind.
 
-Three threads take turns at three slots: one fills a slot with the same piece of every model, one merges it, one appends the result to the
-merged shard. Slots have a fixed size, so memory is bounded whatever the model's size. A method that must see a whole tensor first (SLERP
-all of it, TIES a sample) does so in the slot where the tensor fits one, and reads from the files once more where it does not.
+Three threads hand each other buffers: one fills some with the same piece of every model, one merges them, one appends the result to the
+merged shard. Buffers have a fixed size, so memory is bounded whatever the model's size, and results have their own: a disk that is slow to
+take them does not keep the next pieces from being read. A method that must see a whole tensor first (SLERP all of it, TIES a sample) does
+so in the buffers where the tensor fits them, and reads from the files once more where it does not.
 """
 
 import errno
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,25 +25,27 @@ from profiler.merging.elements import InFiles, InMemory
 from profiler.merging.files import AppendedFile, drop_cache, read_into
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import INDEX, MERGED, Stored, StoredModel, check_agreement, merged_header, merged_index, stored_model
+from profiler.merging.side_by_side import side_by_side
 from sim.scenario.errors import InputError
 
 SLOTS = 3
+"""Pieces of every model, and of the result, that there is memory for."""
 PIECE = 16 * 2**20
 """Bytes of a piece of one model, where the method takes tensors in any pieces: large reads, in a fraction of memory."""
 SHARDS = 2.0
-"""Memory for slots, in shards of the first model: with what else a process needs they stay under three."""
+"""Memory for buffers, in shards of the first model: with what else a process needs they stay under three."""
 WHOLE = ("slerp", "ties")
 """Methods that look at a tensor before they merge it."""
 
 
 @dataclass(frozen=True)
 class Streamed:
-    """What a streamed merge moved and took; `slot_bytes` is the memory of all slots."""
+    """What a streamed merge moved and took; `buffer_bytes` is the memory of all buffers."""
 
     seconds: float
     bytes_read: int
     bytes_written: int
-    slot_bytes: int
+    buffer_bytes: int
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,8 @@ class Piece:
     whole: bool
 
 
-@dataclass
-class Slot:
-    """A piece of every model, and of the result."""
-
-    models: torch.Tensor
-    merged: torch.Tensor
-    piece: Piece | None = field(default=None)
-
-    def model(self, number: int, size: int) -> torch.Tensor:
-        return self.models[number, :size]
+Buffers = list[torch.Tensor]
+"""Bytes of one piece, by model."""
 
 
 def merge_folders(recipe: Recipe, models: Sequence[Path], out: Path, device: torch.device | None = None) -> Streamed:
@@ -108,8 +103,8 @@ def pieces(recipe: Recipe, model: StoredModel, most_bytes: int) -> Iterator[Piec
                 yield Piece(shard, name, first, min(first + largest, size), size <= largest)
 
 
-def slot_size(recipe: Recipe, model: StoredModel) -> int:
-    """Bytes of one model in a slot: as much of its largest tensor as the memory for slots allows, a multiple of every dtype's size."""
+def buffer_size(recipe: Recipe, model: StoredModel) -> int:
+    """Bytes of one buffer: as much of its largest tensor as the memory for buffers allows, a multiple of every dtype's size."""
     memory = SHARDS * max(model.shards.values()) / (SLOTS * (recipe.models + 1))
     largest = max((one.bytes for one in model.tensors.values()), default=0)
     if recipe.method not in WHOLE:
@@ -124,15 +119,16 @@ class _Stream:
         self._recipe, self._models, self._folder, self._device = recipe, models, folder, device
         self._files = ExitStack()
         self._handles = {path: self._opened(path) for path in dict.fromkeys(one.file for model in models for one in model.tensors.values())}
-        size, pinned = slot_size(recipe, models[0]), device.type == "cuda"
-        self._free: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
-        self._filled: queue.SimpleQueue[Slot | BaseException | None] = queue.SimpleQueue()
-        self._merged: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
-        self._size = size
+        self._size = buffer_size(recipe, models[0])
+        rooms = side_by_side(SLOTS * (len(models) + 1), self._size, torch.uint8, torch.device("cpu"), pinned=device.type == "cuda")
+        self._free: queue.SimpleQueue[Buffers | None] = queue.SimpleQueue()
+        self._filled: queue.SimpleQueue[tuple[Piece, Buffers] | BaseException | None] = queue.SimpleQueue()
+        self._spare: queue.SimpleQueue[torch.Tensor | None] = queue.SimpleQueue()
+        self._merged: queue.SimpleQueue[tuple[Piece, torch.Tensor] | None] = queue.SimpleQueue()
         self._read = self._written = 0
         for _ in range(SLOTS):
-            filled, merged = (torch.empty(count, size, dtype=torch.uint8, pin_memory=pinned) for count in (len(models), 1))
-            self._free.put(Slot(filled, merged[0]))
+            self._free.put([rooms.pop() for _ in models])
+            self._spare.put(rooms.pop())
 
     def _opened(self, path: Path) -> int:
         handle = os.open(path, os.O_RDONLY)
@@ -157,55 +153,65 @@ class _Stream:
                     raise said
             for handle in self._handles.values():
                 drop_cache(handle)
-        slots = SLOTS * (len(self._models) + 1) * self._size
-        return Streamed(time.perf_counter() - began, self._read, self._written, slots)
+        memory = SLOTS * (len(self._models) + 1) * self._size
+        return Streamed(time.perf_counter() - began, self._read, self._written, memory)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:
             self._filled.put(error)
+            self._spare.put(None)
 
     def _fill(self) -> None:
         for piece in pieces(self._recipe, self._models[0], self._size):
-            if (slot := self._free.get()) is None:
+            if (buffers := self._free.get()) is None:
                 return
             size = piece.last_byte - piece.first_byte
             merged = self._models[0].tensors[piece.name].dtype in MERGED
-            for number, model in enumerate(self._models if merged else self._models[:1]):
+            for buffer, model in zip(buffers if merged else buffers[:1], self._models, strict=False):
                 stored = model.tensors[piece.name]
-                buffer = slot.model(number, size).numpy().data
-                read_into(self._handles[stored.file], buffer, stored.offset + piece.first_byte)
+                read_into(self._handles[stored.file], buffer[:size].numpy().data, stored.offset + piece.first_byte)
                 self._read += size
-            slot.piece = piece
-            self._filled.put(slot)
+            self._filled.put((piece, buffers))
         self._filled.put(None)
 
     def _merge(self) -> None:
         name, how = "", None
-        while (slot := self._filled.get()) is not None:
-            if isinstance(slot, BaseException):
-                raise slot
-            assert slot.piece is not None
-            piece, stored = slot.piece, self._models[0].tensors[slot.piece.name]
-            size = piece.last_byte - piece.first_byte
+        while (filled := self._filled.get()) is not None:
+            if isinstance(filled, BaseException):
+                raise filled
+            if (spare := self._spare.get()) is None:  # nobody writes any more; why is the last that was said
+                return
+            piece, buffers = filled
+            stored, size = self._models[0].tensors[piece.name], piece.last_byte - piece.first_byte
             if stored.dtype not in MERGED:
-                slot.merged[:size].copy_(slot.model(0, size))
+                spare[:size].copy_(buffers[0][:size])
             else:
                 dtype = MERGED[stored.dtype]
-                models = [slot.model(number, size).view(dtype) for number in range(len(self._models))]
-                models = [one.to(self._device, non_blocking=True) for one in models]
+                models = [one[:size].view(dtype).to(self._device, non_blocking=True) for one in buffers]
                 if how is None or name != piece.name:
                     name, how = piece.name, self._combination(piece, stored, models)
-                out = slot.merged[:size].view(dtype)
+                out = spare[:size].view(dtype)
                 result = out if self._device.type == "cpu" else torch.empty_like(models[0])
                 how.into(models, result, piece.first_byte // dtype.itemsize)
                 if result is not out:
                     out.copy_(result)
-            self._merged.put(slot)
+            self._merged.put((piece, spare))
+            self._free.put(buffers)
+            self._forget(piece)
+
+    def _forget(self, piece: Piece) -> None:
+        """Let what is read next have the pages that cached this piece, instead of filling a machine's memory with what nobody reads again.
+
+        By the thread that merges, which waits for the disk the most.
+        """
+        for model in self._models:
+            stored = model.tensors[piece.name]
+            drop_cache(self._handles[stored.file], stored.offset + piece.first_byte, piece.last_byte - piece.first_byte)
 
     def _combination(self, piece: Piece, stored: Stored, models: Sequence[torch.Tensor]) -> Combination:
-        """The tensor's, from the slot where that holds all of it, else from the files."""
+        """The tensor's, from the buffers where they hold all of it, else from the files."""
         lie = [model.tensors[piece.name] for model in self._models]
         elements = InMemory(models) if piece.whole else InFiles(lie, MERGED[stored.dtype], self._device)
         return combination(self._recipe, elements, stored.count, self._device, piece.name)
@@ -213,18 +219,17 @@ class _Stream:
     def _append(self) -> None:
         file, shard = None, ""
         try:
-            while (slot := self._merged.get()) is not None:
-                assert slot.piece is not None
-                piece = slot.piece
+            while (merged := self._merged.get()) is not None:
+                piece, buffer = merged
                 if file is None or shard != piece.shard:
                     if file is not None:
                         file.close()
                     shard, file = piece.shard, AppendedFile(self._folder / piece.shard)
                     file.append(memoryview(merged_header(self._models[0], shard)[0]))
                 size = piece.last_byte - piece.first_byte
-                file.append(slot.merged[:size].numpy().data)
+                file.append(buffer[:size].numpy().data)
                 self._written += size
-                self._free.put(slot)
+                self._spare.put(buffer)
             if file is not None:
                 file.close()
         except BaseException:

@@ -7,6 +7,7 @@ import torch
 
 from profiler.merging.combining import is_fused, merge
 from profiler.merging.recipe import Recipe
+from profiler.merging.side_by_side import side_by_side
 from profiler.probes import Shape, Work, random_numbers
 from sim.cost.merge import BYTES_PER_PARAMETER, models_moved
 from sim.scenario.workloads import SLERP_EXPERTS, MergeMethod
@@ -39,8 +40,9 @@ class Merge:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         recipe, parameters = Recipe.equal(self._method, shape["experts"]), shape["parameters"]
-        models = [random_numbers(parameters, torch.bfloat16, device) for _ in range(recipe.models)]
-        out = torch.empty_like(models[0])
+        *models, out = side_by_side(recipe.models + 1, parameters, torch.bfloat16, device)
+        for one in models:
+            one.copy_(random_numbers(parameters, torch.bfloat16, device))
         fused = is_fused(device)
         return Work(
             lambda: merge(recipe, models, out),

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from profiler.merging.combining import is_fused, merge
 from profiler.merging.files import drop_cache
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import stored_model
+from profiler.merging.side_by_side import side_by_side
 from profiler.merging.streaming import merge_folders
 from profiler.probes import random_numbers
 from profiler.probes.disk import BLOCK, read_model, write_model
@@ -44,8 +46,9 @@ def run() -> None:
 
 def in_memory() -> None:
     """Every method at eight experts, bf16, and a copy, in turns."""
-    models = [random_numbers(PARAMETERS, torch.bfloat16, CPU) for _ in range(EXPERTS + 1)]
-    out = torch.empty_like(models[0])
+    *models, out = side_by_side(EXPERTS + 2, PARAMETERS, torch.bfloat16, CPU)
+    for one in models:
+        one.copy_(random_numbers(PARAMETERS, torch.bfloat16, CPU))
     methods: tuple[MergeMethod, ...] = ("linear", "task-arithmetic", "ties", "dare-ties", "slerp")
     recipes = {method: Recipe.equal(method, 2 if method == "slerp" else EXPERTS) for method in methods}
     calls: list[Callable[[], object]] = [lambda: out.copy_(models[0])]
@@ -66,11 +69,11 @@ def in_memory() -> None:
 
 def streamed(folder: Path) -> None:
     """Merges from and to files, past the page cache, beside reading and writing as many bytes alone and beside mergekit."""
-    models = [_llama(folder / str(number), number) for number in range(5)]
+    models = [_llama(folder / str(number), number) for number in range(EXPERTS + 1)]
     model_bytes, largest = _bytes(models[0]), max(shard.stat().st_size for shard in _shards(models[0]))
     block, buffer = memoryview(os.urandom(BLOCK)), memoryview(bytearray(BLOCK))
-    methods: tuple[tuple[MergeMethod, int], ...] = (("linear", 4), ("ties", 4))
-    for method, experts in methods:
+    methods: tuple[MergeMethod, ...] = ("linear", "ties")
+    for method, experts in product(methods, (EXPERTS // 2, EXPERTS)):
         recipe = Recipe.equal(method, experts)
         used = models[: recipe.models]
         read = [shard for model in used for shard in _shards(model)]
@@ -89,14 +92,13 @@ def streamed(folder: Path) -> None:
                 written.result()
 
         calls = [read_all, write, both, lambda recipe=recipe, used=used: merge_folders(recipe, used, folder / "merged")]
+        name = f"streamed {method}, {experts} experts"
         reading, writing, at_once, merging = _best(calls, read, folder / "merged", DISK_TURNS)
-        print(
-            f"streamed {method}, {experts} experts of {model_bytes / 1e9:.2f} GB: {reading:.2f} s to read, {writing:.2f} to write, ", end=""
-        )
+        print(f"{name} of {model_bytes / 1e9:.2f} GB: {reading:.2f} s to read, {writing:.2f} to write, ", end="")
         print(f"{at_once:.2f} to do both at once, {merging:.2f} to merge")
-        say(f"streamed {method}: max(read, write) alone / merge, time", max(reading, writing) / merging, "≥ 0.8")
-        say(f"streamed {method}: read and write at once / merge, time", at_once / merging, "(what this disk allows)")
-        say(f"streamed {method}: peak memory beside one shard", _peak(recipe, used, folder / "merged") / largest, "≤ 3")
+        say(f"{name}: max(read, write) alone / merge, time", max(reading, writing) / merging, "≥ 0.8")
+        say(f"{name}: read and write at once / merge, time", at_once / merging, "(what this disk allows)")
+        say(f"{name}: peak memory beside one shard", _peak(recipe, used, folder / "merged") / largest, "≤ 3")
         _beside_mergekit(recipe, used, read, folder)
 
 
@@ -116,8 +118,9 @@ def _beside_mergekit(recipe: Recipe, models: list[Path], read: list[Path], folde
         lambda: subprocess.run(theirs, check=True, capture_output=True, env=PEER_ENVIRONMENT),
     ]
     ours_s, theirs_s = _best(calls, read, folder / "merged", PEER_TURNS)
-    print(f"{recipe.method}, whole commands: {ours_s:.2f} s here, {theirs_s:.2f} s mergekit")
-    say(f"{recipe.method}: mergekit / here, whole commands on the same files, time", theirs_s / ours_s, "> 1")
+    name = f"{recipe.method}, {len(recipe.weights)} experts, whole commands"
+    print(f"{name}: {ours_s:.2f} s here, {theirs_s:.2f} s mergekit")
+    say(f"{name}: mergekit / here, time", theirs_s / ours_s, "> 1")
 
 
 def _llama(folder: Path, seed: int) -> Path:

@@ -16,6 +16,7 @@ from profiler.merging.dare import keys, mixed  # noqa: E402
 from profiler.merging.elements import InFiles, InMemory  # noqa: E402
 from profiler.merging.recipe import Recipe  # noqa: E402
 from profiler.merging.shards import SINGLE, stored_model  # noqa: E402
+from profiler.merging.side_by_side import side_by_side  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
 
@@ -133,6 +134,17 @@ def test_a_tensor_merged_in_pieces_is_the_tensor_merged_whole(method: MergeMetho
     for start, stop in ((0, 1), (1, 1), (1, 1777), (1777, 5000)):
         how.into([one[start:stop] for one in models], pieces[start:stop], start)
     assert torch.equal(whole, pieces)
+
+
+@pytest.mark.parametrize("size", [1, 512, 2048, 100_000])
+def test_rooms_side_by_side_begin_on_other_cache_lines_and_hold_each_its_own(size: int) -> None:
+    """Holds what a merge of eight models and a base rests on: no two of its tensors wait for one place in a cache of 64 sets."""
+    rooms = side_by_side(10, size, torch.bfloat16, CPU)
+    assert len({(one.data_ptr() - rooms[0].data_ptr()) % 4096 // 64 for one in rooms}) == len(rooms)
+    for number, one in enumerate(rooms):
+        one.fill_(number)
+    assert [one.unique().tolist() for one in rooms] == [[number] for number in range(10)]
+    assert all(one.numel() == size and one.is_contiguous() for one in rooms)
 
 
 def test_ties_keeps_about_its_density_of_a_tensor_too_large_to_sample_whole() -> None:

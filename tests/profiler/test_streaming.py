@@ -20,7 +20,7 @@ from profiler.merging import combining, streaming  # noqa: E402
 from profiler.merging.combining import merge  # noqa: E402
 from profiler.merging.recipe import Recipe  # noqa: E402
 from profiler.merging.shards import stored_model  # noqa: E402
-from profiler.merging.streaming import merge_folders, pieces, slot_size  # noqa: E402
+from profiler.merging.streaming import buffer_size, merge_folders, pieces  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
 from tests.profiler.stored_models import Shapes, store  # noqa: E402
@@ -102,13 +102,13 @@ def test_one_file_without_an_index_is_a_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("experts", [2, 8])
-def test_slots_stay_under_two_shards_whatever_the_model(method: MergeMethod, experts: int, tmp_path: Path) -> None:
-    """Holds the bound by design: slots are sized by the largest shard, however many shards and experts there are."""
+def test_buffers_stay_under_two_shards_whatever_the_model(method: MergeMethod, experts: int, tmp_path: Path) -> None:
+    """Holds the bound by design: buffers are sized by the largest shard, however many shards and experts there are."""
     recipe = Recipe.equal(method, 2 if method == "slerp" else experts)
     for count in (1, 6):
         folder = store(tmp_path / str(count), [{f"{number}": (512, 512)} for number in range(count)], 0)
         model = stored_model(folder)
-        size = slot_size(recipe, model)
+        size = buffer_size(recipe, model)
         assert streaming.SLOTS * (recipe.models + 1) * size <= 2 * max(model.shards.values())
         assert all(piece.last_byte - piece.first_byte <= size for piece in pieces(recipe, model, size))
 
@@ -193,17 +193,26 @@ def test_models_that_cannot_be_merged_are_told_and_nothing_is_written(case: str,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model-0", "model-1"]
 
 
-@pytest.mark.parametrize("fails", ["pwrite", "preadv"])
-def test_a_disk_that_fails_midway_leaves_no_half_model(fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Holds complete or absent where the disk fills up, or a read fails, in one of the threads."""
+@pytest.mark.parametrize(
+    ("fails", "error", "says"),
+    [
+        ("files.os.pwrite", errno.ENOSPC, "disk is full"),
+        ("files.os.preadv", errno.EIO, "Input/output error"),
+        ("files.AppendedFile.append", errno.EIO, "Input/output error"),  # at once: more pieces are to come than there are buffers for
+    ],
+)
+def test_a_disk_that_fails_midway_leaves_no_half_model(
+    fails: str, error: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Holds complete or absent, and an end, where the disk fills up, or a read fails, in one of the threads."""
     recipe = Recipe.equal("ties", 2)
     models = folders(tmp_path, recipe)
 
     def refuse(*_: object) -> int:
-        raise OSError(errno.ENOSPC if fails == "pwrite" else errno.EIO, os.strerror(errno.ENOSPC if fails == "pwrite" else errno.EIO))
+        raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr(f"profiler.merging.files.os.{fails}", refuse)
-    with pytest.raises(InputError, match="disk is full" if fails == "pwrite" else "Input/output error"):
+    monkeypatch.setattr(f"profiler.merging.{fails}", refuse)
+    with pytest.raises(InputError, match=says):
         merge_folders(recipe, models, tmp_path / "merged")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model-0", "model-1", "model-2"]
 
