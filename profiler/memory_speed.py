@@ -6,10 +6,13 @@ probe's times follow the flush's by a power, 0 to about 1, which all of its shap
 process. Times are then given as at the median speed of the whole profile.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import torch
 
+from profiler.flushing import buffer_on, flush_on
 from profiler.measuring import Sample
 
 Where = tuple[int, str]
@@ -20,6 +23,19 @@ MOST_POWER = 1.5
 """Writes may suffer more than the reads of a flush do."""
 TOLD = 1.1
 """Speeds of memory that differ by more than this (95 % to 5 %) are worth a note."""
+READS = 40
+"""Of some milliseconds each: what is true of a second need not be of a minute, but one read alone may be anything."""
+CPU = torch.device("cpu")
+
+
+def read_speed() -> float:
+    """Bytes/s at which a CPU's memory is read just now, by flushes of its caches."""
+    flush, took = flush_on(CPU), []
+    for _ in range(READS):
+        began = time.perf_counter()
+        flush()
+        took.append(time.perf_counter() - began)
+    return buffer_on(CPU).nbytes / float(np.median(took))
 
 
 def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, float]:
@@ -44,7 +60,8 @@ def speed_note(samples: Sequence[Sample]) -> str | None:
     slow, usual, fast = 1 / np.quantile([flush_s for _, flush_s in flushed], (0.95, 0.5, 0.05))
     if fast < TOLD * slow:
         return None
-    return f"memory was read at {slow / usual:.2f} to {fast / usual:.2f} times its median speed, as others let it; times are at the median"
+    span = f"{slow / usual:.2f} to {fast / usual:.2f} times its median speed of {usual * buffer_on(CPU).nbytes / 1e9:.0f} GB/s"
+    return f"memory was read at {span}, as others let it; times are at the median"
 
 
 def _flushed(samples: Sequence[Sample]) -> list[tuple[Sample, float]]:

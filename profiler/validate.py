@@ -45,10 +45,15 @@ def run_real_queue(
 ) -> RealQueue:
     """Run the queue on this device, which is the calibration's; InputError where a piece cannot be run."""
     from profiler.device import Moment, choose, now, state_notes
+    from profiler.memory_speed import read_speed
     from profiler.real_queue import run_queue
 
     device = _torch_name(calibration)
+    read = [read_speed()] if device == "cpu" else []
     before = Moment.now()
     with tempfile.TemporaryDirectory(prefix="leadtime-validate-") as folder:
         ran = run_queue(pieces, jobs, device=device, slots=slots, order=order, folder=Path(folder), progress=progress)
-    return RealQueue(ran, now(), state_notes(choose(device), before, Moment.now()))
+    notes = state_notes(choose(device), before, Moment.now())
+    if read:
+        notes.append(f"memory was read at {read[0] / 1e9:.0f} GB/s before and {read_speed() / 1e9:.0f} GB/s after")
+    return RealQueue(ran, now(), notes)

@@ -1,13 +1,16 @@
 """Times are given as at the memory's median speed: what a neighbour slowed is undone, what it did not slow is left alone."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[profiler]")
 
+from profiler.flushing import buffer_on
 from profiler.joining import join
 from profiler.measuring import Item, Sample
-from profiler.memory_speed import MOST_POWER, slowdowns, speed_note
+from profiler.memory_speed import CPU, MOST_POWER, read_speed, slowdowns, speed_note
 from profiler.probes import all_probes
 
 PROBES = all_probes()
@@ -66,3 +69,12 @@ def test_memory_that_others_use_is_said() -> None:
     note = speed_note(samples(1.0, 0.3))
     assert note is not None
     assert note.startswith("memory was read at 0.6")
+    usual = buffer_on(CPU).nbytes / float(np.median([one.flush_s or 0.0 for one in samples(1.0, 0.3)]))
+    assert f"its median speed of {usual / 1e9:.0f} GB/s" in note
+
+
+def test_memory_is_read_as_fast_as_its_flushes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that moves 2 ms at each look: nobody's memory decides this."""
+    ticks = count(0.0, 0.002)
+    monkeypatch.setattr("profiler.memory_speed.time.perf_counter", lambda: next(ticks))
+    assert read_speed() == pytest.approx(buffer_on(CPU).nbytes / 0.002)
