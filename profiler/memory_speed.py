@@ -6,7 +6,6 @@ probe's times follow the flush's by a power, 0 to about 1, which all of its shap
 process. Times are then given as at the median speed of the whole profile.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 
 from profiler.flushing import buffer_on, flush_on
 from profiler.measuring import Sample
+from profiler.timing import lasted
 
 Where = tuple[int, str]
 """A sample's process and its item's key."""
@@ -30,12 +30,8 @@ CPU = torch.device("cpu")
 
 def read_speed() -> float:
     """Bytes/s at which a CPU's memory is read just now, by flushes of its caches."""
-    flush, took = flush_on(CPU), []
-    for _ in range(READS):
-        began = time.perf_counter()
-        flush()
-        took.append(time.perf_counter() - began)
-    return buffer_on(CPU).nbytes / float(np.median(took))
+    flush = flush_on(CPU)
+    return buffer_on(CPU).nbytes / float(np.median([lasted(flush) for _ in range(READS)]))
 
 
 def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, float]:

@@ -133,12 +133,13 @@ def _cpu_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[]
     until = time.perf_counter() + PATIENCE * repeat_s
     while len(samples) < LEAST_CALLS or (sum(samples) < repeat_s and time.perf_counter() < until):
         if flush is not None:
-            flushes += [_lasted(flush) for _ in range(FLUSHES)]
-        samples.append(_lasted(call))
+            flushes += [lasted(flush) for _ in range(FLUSHES)]
+        samples.append(lasted(call))
     return samples, flushes
 
 
-def _lasted(call: Callable[[], object]) -> float:
+def lasted(call: Callable[[], object]) -> float:
+    """Seconds of one call on this thread."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began

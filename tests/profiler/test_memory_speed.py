@@ -76,5 +76,5 @@ def test_memory_that_others_use_is_said() -> None:
 def test_memory_is_read_as_fast_as_its_flushes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that moves 2 ms at each look: nobody's memory decides this."""
     ticks = count(0.0, 0.002)
-    monkeypatch.setattr("profiler.memory_speed.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("profiler.timing.time.perf_counter", lambda: next(ticks))
     assert read_speed() == pytest.approx(buffer_on(CPU).nbytes / 0.002)
