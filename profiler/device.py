@@ -28,6 +28,11 @@ DRIVER_FACTS = ("driver_version", "clocks.max.sm", "power.limit", "ecc.mode.curr
 """What torch does not tell, by nvidia-smi's names: MHz, W."""
 
 
+CPU_INFO = Path("/proc/cpuinfo")
+PLAIN = "DEFAULT"
+"""What torch says where it uses no vector instructions beyond those that every CPU of its kind has."""
+
+
 def choose(wanted: str) -> torch.device:
     """``auto``, ``cpu`` or ``cuda`` as a torch device; InputError where there is none."""
     if wanted == "cuda" and not torch.cuda.is_available():
@@ -53,28 +58,33 @@ def describe(device: torch.device) -> tuple[Device, Software]:
 
 
 def _cpu() -> Device:
-    name = _cpu_name()
+    """A CPU is known by its make, its cores and the vector instructions that torch's kernels use on it: without those of one machine,
+    another of the same name may take fifty times as long for bf16 (measured on two kinds of "AMD EPYC")."""
+    name, vectors = cpu_name(CPU_INFO), torch.backends.cpu.get_cpu_capability()
     family = re.match(r"(AMD EPYC|AMD Ryzen|Intel\(R\) Xeon|Intel\(R\) Core|Apple M\d+)", name)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     frequency = psutil.cpu_freq()
+    known = [(family[1] if family else name).replace("(R)", ""), *([vectors] if vectors != PLAIN else []), f"{cores}c"]
     return Device(
-        id=f"{_slug((family[1] if family else name).replace('(R)', ''))}-{cores}c",
+        id=_slug("-".join(known)),
         name=f"{name}, {cores} cores",
         vendor=name.split()[0].replace("(R)", ""),
         kind="cpu",
         memory_bytes=_memory_bytes(),
+        compute_capability=vectors,
         cores=cores,
         clock_hz=frequency.max * 1e6 if frequency and frequency.max else None,
     )
 
 
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def cpu_name(info: Path) -> str:
+    """A CPU's name, from Linux's file where there is one; with its family where a virtual machine hides which model it is."""
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    pairs = [line.partition(":") for line in info.read_text(encoding="utf-8").splitlines()]
+    facts = {key.strip(): value.strip() for key, _, value in reversed(pairs)}  # the first processor's come last
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    return name if re.search(r"\d", name) or "cpu family" not in facts else f"{name} (family {facts['cpu family']})"
 
 
 def _memory_bytes() -> float:
@@ -161,8 +171,6 @@ def state_notes(device: torch.device, before: Moment, after: Moment) -> list[str
     if device.type == "cpu":
         kept = ", ".join(f"{name}={value}" for name, value in KEEPING.items())
         notes.append(f"processes kept freed memory ({kept}), as training on a CPU should")
-    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability():
-        notes.append(f"torch CPU capability {torch.backends.cpu.get_cpu_capability()}")
     return notes
 
 

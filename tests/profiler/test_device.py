@@ -1,5 +1,6 @@
 """A device is known by the name that scenarios use, and a fact that nobody tells is absent."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -48,13 +49,28 @@ def test_the_driver_tells_clock_power_and_ecc(monkeypatch: pytest.MonkeyPatch) -
     assert driver_facts("") == {}
 
 
-def test_this_cpu_is_named_by_family_and_cores() -> None:
+@pytest.mark.parametrize(("vectors", "known_as"), [("AVX2", "amd-epyc-avx2-2c"), ("DEFAULT", "amd-epyc-2c")])
+def test_this_cpu_is_named_by_make_vectors_and_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vectors: str, known_as: str) -> None:
+    """Two machines that call themselves alike are two devices where torch's kernels use other instructions on them."""
+    (tmp_path / "cpuinfo").write_text("cpu family\t: 25\nmodel name\t: AMD EPYC 7763 64-Core Processor\n\n" * 2)
+    monkeypatch.setattr(device, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: vectors)
     found, software = describe(CPU)
-    assert found.cores is not None
-    assert found.id.endswith(f"-{found.cores}c")
+    assert (found.id, found.name) == (known_as, "AMD EPYC 7763 64-Core Processor, 2 cores")
+    assert (found.cores, found.compute_capability) == (2, vectors)
     assert found.memory_bytes > 2**28
     assert found.clock_hz is None or found.clock_hz > 0
     assert software.torch == torch.__version__
+
+
+def test_a_cpu_whose_model_is_hidden_is_told_apart_by_its_family(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\ncpu family\t: 26\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\ncpu family\t: 7\nmodel name\t: other\n")
+    assert device.cpu_name(info) == "AMD EPYC (family 26)"
+    info.write_text("model name\t: Neoverse\n")
+    assert device.cpu_name(info) == "Neoverse"
+    assert device.cpu_name(tmp_path / "absent")
 
 
 def test_asking_for_cuda_where_there_is_none_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
