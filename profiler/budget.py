@@ -22,6 +22,10 @@ PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
 SHAPE_SHARE = 0.35
 """Of a process's time: a shape that would take more is left out."""
+DEAR = 3.0
+"""Times what each shape could have if every probe measured its needed ones: one that is expected to take more waits for all others."""
+CALLS = 6
+"""That a shape takes where a single one fills its time: warming up, settling, timing."""
 BESIDE = 2.0
 """A family that a quick profile does without has half of the time of the others, beyond what its fit cannot do without."""
 TIMED_SHARE = 0.5
@@ -59,6 +63,10 @@ def work(shape: Shape) -> float:
     return float(math.prod(shape.values()))
 
 
+def _work_done(sample: Sample) -> float:
+    return work(sample.measured or sample.item.shape)
+
+
 def spread_order(shapes: Sequence[Shape]) -> list[Shape]:
     """Shapes so that any first few cover the whole range of work: the middle, the largest, the smallest, then halfway between them."""
     ordered = sorted(shapes, key=lambda shape: (work(shape), sorted(shape.items())))
@@ -94,11 +102,14 @@ class FirstRound:
         self._waiting: dict[str, list[Item]] = {}
         self._spent_s: dict[str, float] = {}
         self._taken: dict[str, int] = {}
+        self._largest: dict[str, Sample] = {}
+        """By probe, of those that were measured: what tells best how long larger ones take."""
         self.trials: dict[str, float] = {}
         """Work of the largest shape in units of the item's, for the items that their probe is tried on."""
         by_probe: dict[str, list[Shape]] = {}
         for item in items:
             by_probe.setdefault(item.probe, []).append(item.shape)
+        self._dear_s = DEAR * share_s / (NEEDED_SHAPES * max(len(by_probe), 1))
         for probe, shapes in by_probe.items():
             self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in spread_order(shapes)]
             # The product of an anchor's sizes says nothing of its work; its first call is refused where it is absurdly slow.
@@ -118,9 +129,9 @@ class FirstRound:
         return self._waiting[min(fitting, key=self._turn)][0] if fitting else None
 
     def _turn(self, probe: str) -> tuple[int, float, int]:
-        """Lower goes first: needed for a fit, a first anchor, the rest; among equals the probe that had the least time."""
+        """Lower goes first: needed for a fit, a first anchor, the rest, what is dear; among equals the probe that had the least time."""
         taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0)
-        if spent_s > PROBE_SHARE * self._share_s:
+        if spent_s > PROBE_SHARE * self._share_s or self._is_dear(self._waiting[probe][0]):
             rank = 3
         elif probe in self._anchors:
             rank = 1 if taken == 0 else 2
@@ -133,6 +144,14 @@ class FirstRound:
         taken = self._taken.get(probe, 0)
         return self._spent_s[probe] / taken if taken else 0.0
 
+    def _is_dear(self, item: Item) -> bool:
+        """By the largest shape of its probe so far. A device may be a hundred times as slow in one dtype as another, for which sizes were
+        chosen: its shapes would take the time of everything else."""
+        largest = self._largest.get(item.probe)
+        if largest is None or item.probe in self._anchors:
+            return False
+        return CALLS * largest.median_s * work(item.shape) / _work_done(largest) > self._dear_s
+
     def saw(self, sample: Sample) -> None:
         """Take a sample into account: its time, and what it says need not be tried."""
         probe, refused = sample.item.probe, sample.skipped is not None
@@ -142,9 +161,21 @@ class FirstRound:
             waiting = []
         elif refused and sample.scope == "larger":
             waiting = [item for item in waiting if work(item.shape) < work(sample.item.shape)]
+        if not refused:
+            waiting = self._by_price(probe, waiting, sample)
         self._waiting[probe] = waiting
         self._spent_s[probe] = self._spent_s.get(probe, 0.0) + sample.elapsed_s
         self._taken[probe] = self._taken.get(probe, 0) + (not refused)
+
+    def _by_price(self, probe: str, waiting: list[Item], sample: Sample) -> list[Item]:
+        """What waits with the dear ones last; from the first sample on, both parts cover their own range of work."""
+        before = self._largest.get(probe)
+        if before is None or _work_done(sample) > _work_done(before):
+            self._largest[probe] = sample
+        parts = [[item for item in waiting if self._is_dear(item) == dear] for dear in (False, True)]
+        if before is None:
+            parts = [[Item(probe=probe, shape=shape) for shape in spread_order([item.shape for item in part])] for part in parts]
+        return [*parts[0], *parts[1]]
 
 
 def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: float, number: int) -> list[Item]:

@@ -9,6 +9,8 @@ pytest.importorskip("torch")
 import itertools
 
 from profiler.budget import (
+    CALLS,
+    DEAR,
     LEAST_PACE,
     NEEDED_SHAPES,
     TRIED_RANGE,
@@ -82,6 +84,27 @@ def test_a_probe_that_is_dear_does_not_starve_the_others() -> None:
     chosen = [item.probe for item in run(FirstRound(planned, (), 30.0), {"dear": 5.0, "a": 0.5, "b": 0.5, "c": 0.5}, 30.0)]
     assert {probe: chosen.count(probe) for probe in "abc"} == {"a": 12, "b": 12, "c": 12}
     assert chosen.count("dear") >= 2
+
+
+def test_shapes_too_large_for_a_slow_device_wait_for_all_others() -> None:
+    """A dtype in which this device takes 10 ms a unit of work, among 19 fast probes: of its shapes, those that are not dear are measured
+    over all of their range, and a dear one only when nothing else waits."""
+    share_s, fast = 100.0, [f"fast-{number}" for number in range(19)]
+    planned = [Item(probe="slow", shape={"m": size}) for size in range(1, 201)] + [item for probe in fast for item in items(probe, 20)]
+    choice, left_s, chosen = FirstRound(planned, (), share_s), share_s, []
+    while left_s > 0 and (item := choice.next(left_s)) is not None:
+        call_s = item.shape["m"] * 0.01 if item.probe == "slow" else 0.02
+        chosen.append(item)
+        choice.saw(Sample(item=item, elapsed_s=CALLS * call_s, median_s=call_s))
+        left_s -= CALLS * call_s
+    most = int(DEAR * share_s / (20 * NEEDED_SHAPES * CALLS * 0.01))
+    sizes = [item.shape["m"] for item in chosen if item.probe == "slow"]
+    cheap = [size for size in sizes if size <= most]
+    assert sizes[: len(cheap)] == cheap
+    assert (min(cheap), max(cheap)) == (1, most)
+    assert len(cheap) >= NEEDED_SHAPES
+    first_dear = next((index for index, item in enumerate(chosen) if item.shape.get("m", 0) > most), len(chosen))
+    assert len([item for item in chosen[:first_dear] if item.probe != "slow"]) == 19 * 20
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.01, 5.0), min_size=1), st.floats(1.0, 60.0))
