@@ -111,8 +111,9 @@ class FirstRound:
             by_probe.setdefault(item.probe, []).append(item.shape)
         self._dear_s = DEAR * share_s / (NEEDED_SHAPES * max(len(by_probe), 1))
         for probe, shapes in by_probe.items():
-            self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in spread_order(shapes)]
-            # The product of an anchor's sizes says nothing of its work; its first call is refused where it is absurdly slow.
+            # The product of an anchor's sizes says nothing of its work: its shapes come smallest first, and the first one is its trial.
+            ordered = shapes if probe in self._anchors else spread_order(shapes)
+            self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in ordered]
             if probe not in self._anchors and (found := trial(self._waiting[probe])):
                 tried, ratio = found
                 self._waiting[probe].remove(tried)
@@ -160,7 +161,7 @@ class FirstRound:
         if refused and sample.scope == "probe" and not measured_before:
             waiting = []
         elif refused and sample.scope == "larger":
-            waiting = [item for item in waiting if work(item.shape) < work(sample.item.shape)]
+            waiting = [item for item in waiting if probe not in self._anchors and work(item.shape) < work(sample.item.shape)]
         if not refused:
             waiting = self._by_price(probe, waiting, sample)
         self._waiting[probe] = waiting

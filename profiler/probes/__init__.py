@@ -42,7 +42,7 @@ class Probe(Protocol):
     anchor: bool
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        """Shapes to measure, the same on every call."""
+        """Shapes to measure, the same on every call; an anchor's come smallest first."""
         ...
 
     def counts(self, shape: Shape) -> tuple[float, float]:

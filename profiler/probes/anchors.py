@@ -34,19 +34,19 @@ def _llama(layers: int, hidden: int, intermediate: int, heads: int, kv_heads: in
 
 LLAMAS = {
     "cpu": (
-        _llama(4, 512, 1536, 8, 4, 8192, 512, 2),
         _llama(2, 384, 1024, 6, 2, 4096, 256, 2),
+        _llama(4, 512, 1536, 8, 4, 8192, 512, 2),
         _llama(3, 768, 2048, 12, 4, 8192, 512, 2),
         _llama(2, 1024, 2816, 16, 8, 16384, 384, 2),
     ),
     "cuda": (
-        _llama(8, 2048, 8192, 16, 4, 32768, 2048, 4),
         _llama(4, 1024, 4096, 16, 8, 32768, 2048, 8),
-        _llama(4, 4096, 14336, 32, 8, 32768, 2048, 4),
+        _llama(8, 2048, 8192, 16, 4, 32768, 2048, 4),
         _llama(2, 8192, 28672, 64, 8, 32768, 4096, 1),
+        _llama(4, 4096, 14336, 32, 8, 32768, 2048, 4),
     ),
 }
-"""Small models on a CPU; layers as wide as those of Llama 1B, 8B and 70B on a GPU. The first ones alone in a quick profile."""
+"""Small models on a CPU; layers as wide as those of Llama 1B, 70B and 8B on a GPU. The first ones alone in a quick profile."""
 
 
 class MlpStep:
@@ -57,10 +57,10 @@ class MlpStep:
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
         scale = 1 if device.type == "cpu" else 4
-        small = {"batch": 512 * scale, "inputs": 1024, "hidden": 2048 * scale, "outputs": 1024}
         wide = {"batch": 256 * scale, "inputs": 768, "hidden": 4096 * scale, "outputs": 512}
+        medium = {"batch": 512 * scale, "inputs": 1024, "hidden": 2048 * scale, "outputs": 1024}
         large = {"batch": 1024 * scale, "inputs": 1024 * scale, "hidden": 3072 * scale, "outputs": 1024 * scale}
-        return [small] if quick else [small, wide, large]
+        return [wide] if quick else [wide, medium, large]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         return 0.0, 2.0 * shape["batch"] * shape["hidden"] * (2 * shape["inputs"] + 3 * shape["outputs"])

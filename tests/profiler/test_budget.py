@@ -132,6 +132,15 @@ def test_what_was_too_slow_spares_the_larger_ones() -> None:
     assert sorted(left) == [64, 65, 66, 67]
 
 
+def test_an_anchor_too_slow_at_its_first_shape_is_not_tried_at_those_after_it() -> None:
+    """They come smallest first, whatever the product of their sizes."""
+    planned = [Item(probe="step", shape={"layers": layers}) for layers in (3, 1, 2)]
+    choice = FirstRound(planned, {"step"}, 60.0)
+    assert choice.next(60.0) == planned[0]
+    choice.saw(Sample(item=planned[0], skipped="one call took 9 s", scope="larger"))
+    assert choice.next(60.0) is None
+
+
 def test_later_processes_leave_out_what_the_first_chose_last() -> None:
     first = items("a", 10)
     costs = {item.key: 1.0 for item in first}

@@ -118,6 +118,8 @@ def test_shapes_are_distinct_reproducible_and_enough_to_fit(kind: str, quick: bo
         assert len({tuple(shape.items()) for shape in shapes}) == len(shapes)
         if shapes and not probe.anchor:
             assert len(shapes) >= NEEDED_SHAPES, name
+        if probe.anchor:
+            assert shapes == sorted(shapes, key=lambda shape: sum(probe.counts(shape))), name
         assert all(sum(probe.counts(shape)) > 0 for shape in shapes)
         if not quick:
             assert shapes or kind == ("cpu" if name.startswith("host-copy") else "cuda" if name in CROSSINGS else ""), name
