@@ -20,6 +20,9 @@ SAMPLE = 1 << 17
 RUN = 512
 """Neighbours taken together, so that a sample is some hundreds of reads, from memory or from a file."""
 
+MAGNITUDE = np.int32(0x7FFFFFFF)
+"""All bits of a float but its sign."""
+
 
 def ties(
     models: Sequence[torch.Tensor],
@@ -50,12 +53,20 @@ def thresholds(elements: Elements, experts: int, count: int, density: float) -> 
 
     In numpy: it selects with vector instructions, as torch does not (measured: 0.9 and 15 ms for eight experts), and on one thread. Two of
     torch's wait for each other after every operation, each behind a thread that reads (measured over 111 tensors of a streamed merge: 0.5
-    s, and 0.13 on one).
+    s, and 0.13 on one). One expert after the other, in place, which stays in a core's own cache; and by the bits of their magnitudes, which
+    lie in the order of the magnitudes themselves and take half the time to select from as integers.
     """
     base = sample(elements, 0, count)
-    magnitudes = np.abs(np.stack([sample(elements, 1 + expert, count) - base for expert in range(experts)]))
-    least = magnitudes.shape[1] - max(1, round(density * magnitudes.shape[1]))
-    return torch.from_numpy(np.partition(magnitudes, least, axis=1)[:, least].copy())
+    least = len(base) - max(1, round(density * len(base)))
+    found = np.empty(experts, np.float32)
+    for expert in range(experts):
+        difference = sample(elements, 1 + expert, count)
+        difference -= base
+        bits = difference.view(np.int32)
+        bits &= MAGNITUDE
+        bits.partition(least)
+        found[expert] = difference[least]
+    return torch.from_numpy(found)
 
 
 def _widened(numbers: torch.Tensor) -> Floats:
