@@ -3,7 +3,7 @@
 A virtual machine shares its host's memory with neighbours that nobody sees: on two Zen 5 cores that ran nothing else, the same read of
 64 MiB went at 40 to 84 GB/s within minutes, and copies and sums took as much longer (correlation 0.97), products hardly at all. So a
 probe's times follow the flush's by a power, 0 to about 1, which all of its shapes tell together, each compared with itself in another
-process. Times are then given as at the median speed of the whole profile.
+process. Times are then given as at the median speed of the whole profile, and the powers let a fit be moved to another speed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,15 +23,25 @@ MOST_POWER = 1.5
 """Writes may suffer more than the reads of a flush do."""
 TOLD = 1.1
 """Speeds of memory that differ by more than this (95 % to 5 %) are worth a note."""
-READS = 40
-"""Of some milliseconds each: what is true of a second need not be of a minute, but one read alone may be anything."""
 CPU = torch.device("cpu")
 
 
 def read_speed() -> float:
-    """Bytes/s at which a CPU's memory is read just now, by flushes of its caches."""
-    flush = flush_on(CPU)
-    return buffer_on(CPU).nbytes / float(np.median([lasted(flush) for _ in range(READS)]))
+    """Bytes/s at which a CPU's memory is read just now, by one flush of its caches: a few milliseconds."""
+    return buffer_on(CPU).nbytes / lasted(flush_on(CPU))
+
+
+def usual_read_speed(samples: Sequence[Sample]) -> float | None:
+    """Bytes/s at which memory was read at the median of all samples with flushes; None where there are none."""
+    flushed = _flushed(samples)
+    return buffer_on(CPU).nbytes / _usual_s(flushed) if flushed else None
+
+
+def powers(samples: Sequence[Sample], probes: Iterable[str]) -> dict[str, float]:
+    """By probe, the power of a flush's time with which its times go; of those alone that were measured with flushes."""
+    flushed = _flushed(samples)
+    own = {name: [(one, flush_s) for one, flush_s in flushed if one.item.probe == name] for name in probes}
+    return {name: _power(of_probe) for name, of_probe in own.items() if of_probe}
 
 
 def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, float]:
@@ -39,13 +49,8 @@ def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, f
     flushed = _flushed(samples)
     if not flushed:
         return {}
-    usual = float(np.median([flush_s for _, flush_s in flushed]))
-    found: dict[Where, float] = {}
-    for name in probes:
-        own = [(one, flush_s) for one, flush_s in flushed if one.item.probe == name]
-        power = _power(own)
-        found |= {(one.process, one.item.key): (flush_s / usual) ** power for one, flush_s in own}
-    return found
+    power, usual_s = powers(samples, probes), _usual_s(flushed)
+    return {(one.process, one.item.key): (flush_s / usual_s) ** power[one.item.probe] for one, flush_s in flushed}
 
 
 def speed_note(samples: Sequence[Sample]) -> str | None:
@@ -58,6 +63,10 @@ def speed_note(samples: Sequence[Sample]) -> str | None:
         return None
     span = f"{slow / usual:.2f} to {fast / usual:.2f} times its median speed of {usual * buffer_on(CPU).nbytes / 1e9:.0f} GB/s"
     return f"memory was read at {span}, as others let it; times are at the median"
+
+
+def _usual_s(flushed: Sequence[tuple[Sample, float]]) -> float:
+    return float(np.median([flush_s for _, flush_s in flushed]))
 
 
 def _flushed(samples: Sequence[Sample]) -> list[tuple[Sample, float]]:

@@ -42,7 +42,7 @@ def profile(
     from profiler.device import Moment, choose, describe, state_notes
     from profiler.joining import join, left_out_note, range_note
     from profiler.measuring import Item
-    from profiler.memory_speed import speed_note
+    from profiler.memory_speed import powers, speed_note, usual_read_speed
     from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
     from profiler.probes.collectives import GROUPED
@@ -67,6 +67,7 @@ def profile(
         left_out = left_out_note(items, partial.samples, depth)
         notes = (*state, range_note(measured), *filter(None, (speed_note(partial.samples), left_out, partial.note())), *doubts)
         calibration = _fitted(measured, probes, facts, software, depth.name, notes)
+        calibration = _minding_memory(calibration, powers(partial.samples, probes), usual_read_speed(partial.samples))
         _write(target, calibration)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(partial.stopped()) from None
@@ -103,6 +104,12 @@ def _fitted(
     )
     anchors = tuple(_predicted(one, predict(one.probe, one.shape, calibration)) for one in measured if probes[one.probe].anchor)
     return calibration.model_copy(update={"anchors": anchors})
+
+
+def _minding_memory(calibration: Calibration, powers: Mapping[str, float], read_bytes_per_s: float | None) -> Calibration:
+    """With what each family's times have to do with the speed of memory; the probe of a family has its name."""
+    fits = {name: fit.model_copy(update={"memory_power": powers.get(name, 0.0)}) for name, fit in calibration.fits.items()}
+    return calibration.model_copy(update={"fits": fits, "memory_read_bytes_per_s": read_bytes_per_s})
 
 
 def _errors_note(errors: Sequence[float]) -> list[str]:

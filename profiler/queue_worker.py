@@ -24,12 +24,24 @@ at once is partly in the last cache (measured: a tenth faster). A GPU's cache ho
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """Pieces by probe name and shape, and what of the device the process may use."""
+    """Pieces by probe name and shape, and what of the device the process may use.
+
+    It `tells_memory` where nobody else of the queue reads it meanwhile.
+    """
 
     pieces: tuple[tuple[str, dict[str, int]], ...]
     device: str
     threads: int
     folder: str
+    tells_memory: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of a job that ran: its seconds, and how fast memory was read right after."""
+
+    busy_s: float
+    memory_read_bytes_per_s: float | None
 
 
 def _in_turn(probe: "Probe", shape: dict[str, int], device: "torch.device", folder: Path) -> "Work":
@@ -42,13 +54,14 @@ def _in_turn(probe: "Probe", shape: dict[str, int], device: "torch.device", fold
 
 
 def serve(told: Connection, plan: WorkerPlan) -> None:
-    """Prepare and warm every piece, say so, then run (piece, repeats) for each message and answer with its seconds; None ends it.
+    """Prepare and warm every piece, say so, then run (piece, repeats) for each message and answer with what it took (`Told`); None ends it.
 
     What fails is answered as text.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
 
+    from profiler.memory_speed import read_speed
     from profiler.probes import all_probes
     from profiler.timing import settle
 
@@ -69,10 +82,12 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
         for work in works:
             run(work, SETS * (work.warm_up + 1))
             settle(work.call)
+        if plan.tells_memory:
+            read_speed()
         told.send(READY)
         while (message := told.recv()) is not None:
             piece, repeats = message
-            told.send(run(works[piece], repeats))
+            told.send(Told(run(works[piece], repeats), read_speed() if plan.tells_memory else None))
     except EOFError:  # the parent is gone
         return
     except (RuntimeError, MemoryError, OSError) as error:  # torch says out of memory as a RuntimeError

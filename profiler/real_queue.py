@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from profiler.child_environment import of_children
-from profiler.queue_worker import READY, WorkerPlan, serve
+from profiler.queue_worker import READY, Told, WorkerPlan, serve
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
 
@@ -39,7 +39,8 @@ def run_queue(
 
     On a CPU, a slot has its share of the cores. InputError where a process cannot prepare or run a piece.
     """
-    plan = WorkerPlan(tuple((piece.probe, piece.shape) for piece in pieces), device, max(1, cpu_cores() // slots), str(folder))
+    known = tuple((piece.probe, piece.shape) for piece in pieces)
+    plan = WorkerPlan(known, device, max(1, cpu_cores() // slots), str(folder), tells_memory=device == "cpu" and slots == 1)
     with _workers(plan, slots * (PROCESSES_A_SLOT if device == "cpu" or slots == 1 else 1)) as connections:
         return _Dispatch(jobs, connections, slots, order, progress).run()
 
@@ -73,8 +74,8 @@ def _workers(plan: WorkerPlan, count: int) -> Iterator[list[Connection]]:
             connection.close()
 
 
-def _heard(connection: Connection) -> float | None:
-    """What a process answered: None that it is ready, or seconds; InputError where it failed or died."""
+def _heard(connection: Connection) -> Told | None:
+    """What a process answered: None that it is ready, or of a job; InputError where it failed or died."""
     try:
         answer = connection.recv()
     except (EOFError, ConnectionError):
@@ -83,7 +84,8 @@ def _heard(connection: Connection) -> float | None:
         return None
     if isinstance(answer, str):
         raise InputError.of(f"a process of the queue failed: {answer}; nothing was written")
-    return float(answer)
+    told: Told = answer
+    return told
 
 
 class _Dispatch:
@@ -138,12 +140,12 @@ class _Dispatch:
             return
         for heard in wait(list(self._running), None if left is None else max(left, 0.0)):
             connection = cast(Connection, heard)
-            busy_s = _heard(connection)
+            told = _heard(connection)
             end_s = self._now()
-            assert busy_s is not None
+            assert told is not None
             job, slot, process, start_s = self._running.pop(connection)
             self._free.append(slot)
-            self._ran[job] = RanJob(start_s, end_s, busy_s, process)
+            self._ran[job] = RanJob(start_s, end_s, told.busy_s, process, told.memory_read_bytes_per_s)
             if self._progress is not None:
                 self._progress(len(self._ran), len(self._jobs))
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from profiler.torch_import import require_torch
 from sim.cost.calibration import Calibration, Device
@@ -19,6 +20,12 @@ class RealQueue:
     ran: list[RanJob]
     date: str
     notes: list[str]
+
+    @property
+    def memory_read_bytes_per_s(self) -> float | None:
+        """At the median job; None where none told."""
+        told = [one.memory_read_bytes_per_s for one in self.ran if one.memory_read_bytes_per_s is not None]
+        return median(told) if told else None
 
 
 def device_here(kind: str | None = None) -> Device:
@@ -36,6 +43,13 @@ def pieces_for(calibration: Calibration) -> list[Piece]:
     return predicted_pieces(_torch_name(calibration), calibration)
 
 
+def pieces_at_memory_speed(calibration: Calibration, bytes_per_s: float | None) -> list[Piece] | None:
+    """The same, predicted for memory that is read at this speed; None where the speed, or the calibration's own, is not known."""
+    if bytes_per_s is None or calibration.memory_read_bytes_per_s is None:
+        return None
+    return pieces_for(calibration.at_memory_speed(bytes_per_s))
+
+
 def _torch_name(calibration: Calibration) -> str:
     return "cpu" if calibration.device.kind == "cpu" else "cuda"
 
@@ -45,15 +59,15 @@ def run_real_queue(
 ) -> RealQueue:
     """Run the queue on this device, which is the calibration's; InputError where a piece cannot be run."""
     from profiler.device import Moment, choose, now, state_notes
-    from profiler.memory_speed import read_speed
     from profiler.real_queue import run_queue
 
     device = _torch_name(calibration)
-    read = [read_speed()] if device == "cpu" else []
     before = Moment.now()
     with tempfile.TemporaryDirectory(prefix="leadtime-validate-") as folder:
         ran = run_queue(pieces, jobs, device=device, slots=slots, order=order, folder=Path(folder), progress=progress)
-    notes = state_notes(choose(device), before, Moment.now())
-    if read:
-        notes.append(f"memory was read at {read[0] / 1e9:.0f} GB/s before and {read_speed() / 1e9:.0f} GB/s after")
-    return RealQueue(ran, now(), notes)
+    queue = RealQueue(ran, now(), state_notes(choose(device), before, Moment.now()))
+    if speed := queue.memory_read_bytes_per_s:
+        usual = calibration.memory_read_bytes_per_s
+        beside = f", and at {usual / 1e9:.0f} GB/s at the median of its profile" if usual else ""
+        queue.notes.append(f"memory was read at {speed / 1e9:.0f} GB/s at the median job{beside}")
+    return queue

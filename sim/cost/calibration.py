@@ -73,6 +73,8 @@ class Calibration(Part):
     date: str
     device: Device
     software: Software
+    memory_read_bytes_per_s: Positive | None = None
+    """How fast memory was read at the median of the profile, at which its times are given; None where nothing told (a GPU's is its own)."""
     fits: dict[str, Fit]
     measurements: tuple[Measurement, ...] = ()
     anchors: tuple[Measurement, ...] = ()
@@ -99,6 +101,14 @@ class Calibration(Part):
         """A copy in which each family named takes `factors` times as long: the calibration as it may truly be."""
         fits = {name: fit.scaled(factors.get(name, 1.0)) for name, fit in self.fits.items()}
         return self.model_copy(update={"fits": fits})
+
+    def at_memory_speed(self, bytes_per_s: float) -> Self:
+        """A copy as the device is while its memory is read at this speed; the same where the profile did not tell."""
+        if self.memory_read_bytes_per_s is None:
+            return self
+        slower = self.memory_read_bytes_per_s / bytes_per_s
+        copy = self.scaled({name: slower**fit.memory_power for name, fit in self.fits.items()})
+        return copy.model_copy(update={"memory_read_bytes_per_s": bytes_per_s})
 
 
 def load_calibration(path: Path) -> Calibration:

@@ -39,13 +39,14 @@ class QueuedJob:
 class RanJob:
     """What happened to a job, in seconds since the clock started: sent to a slot, heard of its end; `busy_s` is its own process's count.
 
-    `process` is the number of the process that ran it.
+    `process` is the number of the process that ran it, `memory_read_bytes_per_s` how fast that read memory right after, where it told.
     """
 
     start_s: float
     end_s: float
     busy_s: float
     process: int
+    memory_read_bytes_per_s: float | None = None
 
 
 class Piece(Part):
@@ -77,16 +78,25 @@ class ValidatedJob(Part):
 
 
 class Compared(Part):
-    """One figure of the queue in seconds: as simulated from the calibration, as measured, as simulated from the measured durations."""
+    """One figure of the queue in seconds: as simulated from the calibration, as measured, as simulated from the measured durations.
+
+    `at_memory_speed_s` is simulated from the calibration at the speed at which memory was read during the queue, where both are known.
+    """
 
     predicted_s: NonNegative
     measured_s: NonNegative
     replayed_s: NonNegative
+    at_memory_speed_s: NonNegative | None = None
 
     @property
     def error(self) -> float:
         """Of the whole prediction: relative, positive where it is too long."""
         return _error(self.predicted_s, self.measured_s)
+
+    @property
+    def error_at_memory_speed(self) -> float | None:
+        """What is left of the prediction's error when memory is known to have been as fast as it was."""
+        return None if self.at_memory_speed_s is None else _error(self.at_memory_speed_s, self.measured_s)
 
     @property
     def engine_error(self) -> float:
@@ -121,6 +131,8 @@ class Validation(Part):
     pieces: tuple[Piece, ...]
     jobs: tuple[ValidatedJob, ...]
     figures: dict[str, Compared]
+    memory_read_bytes_per_s: Positive | None = None
+    """At the median job."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -9,16 +9,20 @@ from sim.scenario.units import format_duration
 
 
 def figure_rows(validation: Validation) -> Rows:
-    """Makespan and waits: predicted, measured, and what is left of the error where durations are the measured ones."""
+    """Makespan and waits: predicted, measured, and what is left of the error where durations are the measured ones; between them, where it
+    is known, what is left where memory is as fast as it was meanwhile."""
     cells = []
+    at_speed = any(one.at_memory_speed_s is not None for one in validation.figures.values())
     for name, one in validation.figures.items():
         target = f"within {TARGETS[name]:.0%}: {'missed' if name in validation.missed else 'met'}" if name in TARGETS else "–"
-        seconds = (format_duration(one.predicted_s), format_duration(one.measured_s))
-        cells.append(
-            (TITLES.get(name, name), *seconds, f"{one.error:+.1%}", target, format_duration(one.replayed_s), f"{one.engine_error:+.1%}")
-        )
-    headings = ("the queue", "predicted", "measured", "error", "target", "simulated from measured durations", "error")
-    return Rows("The queue", headings, tuple(cells))
+        row = [TITLES.get(name, name), format_duration(one.predicted_s), format_duration(one.measured_s), f"{one.error:+.1%}", target]
+        if one.at_memory_speed_s is not None and one.error_at_memory_speed is not None:
+            row += [format_duration(one.at_memory_speed_s), f"{one.error_at_memory_speed:+.1%}"]
+        cells.append((*row, format_duration(one.replayed_s), f"{one.engine_error:+.1%}"))
+    headings = ["the queue", "predicted", "measured", "error", "target", "simulated from measured durations", "error"]
+    if at_speed:
+        headings[5:5] = ["predicted at the memory speed found", "error"]
+    return Rows("The queue", tuple(headings), tuple(cells))
 
 
 def piece_rows(validation: Validation) -> Rows:

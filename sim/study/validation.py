@@ -69,15 +69,24 @@ def compare_queue(
     seed: int,
     date: str,
     notes: Sequence[str] = (),
+    memory_read_bytes_per_s: float | None = None,
+    pieces_at_memory_speed: Sequence[Piece] | None = None,
 ) -> Validation:
-    """What happened beside what the calibration and the engine say would."""
+    """What happened beside what the calibration and the engine say would.
+
+    `pieces_at_memory_speed` are the pieces as the calibration predicts them at the speed at which memory was read during the queue.
+    """
     predicted_s = predicted_durations(pieces, jobs, slots)
     busy_s = np.array([one.busy_s for one in ran])
     measured = (np.array([one.start_s for one in ran]), np.array([one.end_s for one in ran]))
-    told = [
-        _figures(jobs, *times)
-        for times in (simulated_queue(jobs, predicted_s, slots, order), measured, simulated_queue(jobs, busy_s, slots, order))
-    ]
+    figures = {
+        "predicted_s": _figures(jobs, *simulated_queue(jobs, predicted_s, slots, order)),
+        "measured_s": _figures(jobs, *measured),
+        "replayed_s": _figures(jobs, *simulated_queue(jobs, busy_s, slots, order)),
+    }
+    if pieces_at_memory_speed is not None:
+        durations_s = predicted_durations(pieces_at_memory_speed, jobs, slots)
+        figures["at_memory_speed_s"] = _figures(jobs, *simulated_queue(jobs, durations_s, slots, order))
     return Validation(
         leadtime_version=sim.__version__,
         date=date,
@@ -101,7 +110,8 @@ def compare_queue(
             )
             for job, one, seconds in zip(jobs, ran, predicted_s, strict=True)
         ),
-        figures={name: Compared(predicted_s=told[0][name], measured_s=told[1][name], replayed_s=told[2][name]) for name in told[0]},
+        figures={name: Compared(**{how: told[name] for how, told in figures.items()}) for name in figures["measured_s"]},
+        memory_read_bytes_per_s=memory_read_bytes_per_s,
         notes=tuple(notes),
     )
 

@@ -10,8 +10,10 @@ pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[
 from profiler.flushing import buffer_on
 from profiler.joining import join
 from profiler.measuring import Item, Sample
-from profiler.memory_speed import CPU, MOST_POWER, read_speed, slowdowns, speed_note
+from profiler.memory_speed import CPU, MOST_POWER, powers, read_speed, slowdowns, speed_note, usual_read_speed
 from profiler.probes import all_probes
+from sim.cost.devices import shipped_calibration
+from sim.cost.fit import Fit
 
 PROBES = all_probes()
 SHAPES = [{"tokens": 64 * i, "width": 256} for i in range(1, 11)]
@@ -59,10 +61,26 @@ def test_each_probe_has_its_own_power_within_bounds() -> None:
 def test_what_was_not_flushed_is_as_it_was_measured() -> None:
     """A GPU's memory is its own, and whole steps are timed as they follow each other."""
     given = [one.model_copy(update={"flush_s": None}) for one in samples(1.0, 0.3)]
-    assert slowdowns(given, PROBES) == {}
+    assert slowdowns(given, PROBES) == powers(given, PROBES) == {}
+    assert usual_read_speed(given) is None
     assert speed_note(given) is None
     measured, _ = join(given, PROBES)
     assert all(one.median_s == np.median(one.process_medians_s) for one in measured)
+
+
+def test_a_fit_moved_to_another_speed_of_memory_says_what_was_measured_there() -> None:
+    """Every sample alone, by its own flush: the calibration at that speed takes as long as the sample did."""
+    given = samples(0.7, spread=0.3)
+    measured, _ = join(given, PROBES)
+    fitted = Fit(family="elementwise", bytes_per_s=1.0, error_median=0.0, error_p95=0.0, memory_power=powers(given, PROBES)["elementwise"])
+    usual = usual_read_speed(given)
+    calibration = shipped_calibration("h100-sxm").model_copy(update={"fits": {"elementwise": fitted}, "memory_read_bytes_per_s": usual})
+    usual_s = {one.shape["tokens"]: one.median_s for one in measured}
+    for one in given:
+        assert one.flush_s is not None
+        slowed = calibration.at_memory_speed(buffer_on(CPU).nbytes / one.flush_s).fits["elementwise"]
+        moved = usual_s[one.item.shape["tokens"]] * slowed.bytes_seconds(1.0) / fitted.bytes_seconds(1.0)
+        assert moved == pytest.approx(one.median_s, rel=0.03)
 
 
 def test_memory_that_others_use_is_said() -> None:

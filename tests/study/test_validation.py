@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sim.cost.devices import shipped_calibration
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob, Validation, between_processes
 from sim.demand.table import Floats
+from sim.report.validation_rows import figure_rows
 from sim.study.validation import LOAD, compare_queue, draw_queue, predicted_durations, simulated_queue
 
 PIECES = [
@@ -21,8 +22,13 @@ PIECES = [
 CALIBRATION = shipped_calibration("h100-sxm")
 
 
-def compared(jobs: list[QueuedJob], ran: list[RanJob], slots: int = 1, order: Order = "fifo") -> Validation:
-    return compare_queue(PIECES, jobs, ran, CALIBRATION, slots=slots, order=order, seed=0, date="2026-11-24T00:00:00+00:00")
+def compared(
+    jobs: list[QueuedJob], ran: list[RanJob], slots: int = 1, order: Order = "fifo", at_memory_speed: list[Piece] | None = None
+) -> Validation:
+    return compare_queue(
+        PIECES, jobs, ran, CALIBRATION, slots=slots, order=order, seed=0, date="2026-11-24T00:00:00+00:00",
+        memory_read_bytes_per_s=3e10 if at_memory_speed else None, pieces_at_memory_speed=at_memory_speed,
+    )  # fmt: skip
 
 
 def as_simulated(jobs: list[QueuedJob], durations_s: Floats, slots: int, order: Order) -> list[RanJob]:
@@ -84,6 +90,21 @@ def test_a_slower_device_is_the_cost_models_error_and_not_the_engines() -> None:
     assert validation.missed == ["makespan", "wait.mean"]
     assert validation.figures["wait.mean"].error < validation.figures["makespan"].error < -0.1
     assert all(figure.engine_error == 0 for figure in validation.figures.values())
+
+
+def test_memory_that_others_slowed_is_neither_models_nor_engines_error() -> None:
+    """Everything takes a quarter longer, and the calibration says so of that memory: the plain prediction misses, the other is right."""
+    jobs = draw_queue(PIECES, 40, 1, 2)
+    slowed = [piece.model_copy(update={"predicted_s": piece.predicted_s * 1.25}) for piece in PIECES]
+    ran = as_simulated(jobs, predicted_durations(slowed, jobs, 1), 1, "fifo")
+    validation = compared(jobs, ran, at_memory_speed=slowed)
+    assert validation.missed == ["makespan", "wait.mean"]
+    assert validation.memory_read_bytes_per_s == 3e10
+    assert [one.error_at_memory_speed for one in validation.figures.values()] == [0.0] * 3
+    assert figure_rows(validation).headings.count("error") == 3
+    plain = compared(jobs, ran)
+    assert all(one.error_at_memory_speed is None for one in plain.figures.values())
+    assert {len(row) for row in figure_rows(plain).cells} == {len(figure_rows(plain).headings)} == {7}
 
 
 def test_slow_dispatch_is_the_engines_error_and_not_the_cost_models() -> None:
