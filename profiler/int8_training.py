@@ -121,8 +121,7 @@ class _Int8Linear(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = product_here(gradient, weight) if ctx.switches[1] else gradient @ weight
         if ctx.needs_input_grad[1]:
-            # Transposed, as (inputs × outputs): the layout that its probe measures.
-            grad_weight = (product_here(x.t(), gradient) if ctx.switches[2] else x.t() @ gradient).t()
+            grad_weight = product_here(gradient.t(), x) if ctx.switches[2] else gradient.t() @ x
         return grad_x, grad_weight, None
 
 

@@ -7,7 +7,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_moved, models_read
 from sim.cost.models import ModelShape
-from sim.cost.products import product_seconds
+from sim.cost.products import Product, product_seconds
 from sim.cost.storage import storage_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
 from sim.scenario.workloads import MergeMethod, Precision
@@ -53,11 +53,14 @@ def _streamed(method: MergeMethod, shape: Shape, calibration: Calibration) -> fl
 
 def _mlp(shape: Shape, calibration: Calibration) -> float:
     batch, inputs, hidden, outputs = (shape[name] for name in ("batch", "inputs", "hidden", "outputs"))
-    products = (
-        (batch, hidden, inputs), (hidden, inputs, batch),  # first layer: output and grad-weight; nobody needs its grad-input
-        (batch, outputs, hidden), (batch, hidden, outputs), (outputs, hidden, batch),
-    )  # fmt: skip
-    seconds = sum(product_seconds(calibration, "bf16", m, n, k) for m, n, k in products)
+    products: tuple[tuple[int, int, int, Product], ...] = (
+        (batch, hidden, inputs, "output"),
+        (hidden, inputs, batch, "grad-weight"),  # nobody needs the first layer's grad-input
+        (batch, outputs, hidden, "output"),
+        (batch, hidden, outputs, "grad-input"),
+        (outputs, hidden, batch, "grad-weight"),
+    )
+    seconds = sum(product_seconds(calibration, "bf16", *product) for product in products)
     # GELU forward (read, write) and backward (two reads, a write); the loss forward and backward; bf16. A function of each value and its
     # derivative take what SwiGLU's do.
     activations = 2.0 * batch * (5 * hidden + 6 * outputs)

@@ -22,6 +22,8 @@ if sys.platform != "win32":
 ABSURD_S = 8.0
 """A call over this is no way to do the work; it is skipped with a note."""
 LEAST_CALLS, MOST_CALLS = 3, 200
+LONG_S = 1.0
+"""A call over this is timed once in each process, unsettled: what varies from call to call has evened out within it."""
 PATIENCE = 1.5
 """Times the seconds of timed calls, for these and the flushes between them: fast calls have fewer samples, not a longer turn."""
 MOST_SETTLING, MOST_SETTLING_S = 8, 0.5
@@ -87,28 +89,34 @@ def _first(work: Work, device: torch.device) -> None:
 
 
 def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
-    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up; TooSlowError where `limit_s` would not do."""
+    """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up, or once where it is long; TooSlowError where
+    `limit_s` would not do."""
     began = time.perf_counter()
     if work.compiles:
         _first(work, device)
         began = time.perf_counter()  # compiling is nobody's time
     last_s = once(work.call, device)
-    calls = LEAST_CALLS + work.warm_up - 1
+    calls = _least_calls(last_s) + work.warm_up - 1
     needed_s = time.perf_counter() - began + calls * last_s
     if needed_s > limit_s:
         raise TooSlowError(f"{calls + 1} calls of {last_s:.2g} s are more than its share of the profile's time", "larger")
     for _ in range(work.warm_up - 1):
-        once(work.call, device)
-    if device.type == "cpu":
+        last_s = once(work.call, device)
+    if device.type == "cpu" and last_s < LONG_S:
         settle(work.call)
+    least = _least_calls(last_s)
     flush = flush_on(device) if work.cold else None
     flushes: list[float] = []
     if device.type == "cuda":
-        samples = _cuda_samples(work.call, repeat_s, flush)
+        samples = _cuda_samples(work.call, repeat_s, flush, least)
     else:
-        samples, flushes = _cpu_samples(work.call, repeat_s, flush)
+        samples, flushes = _cpu_samples(work.call, repeat_s, flush, least)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
     return Timing(float(median), float(p5), float(p95), len(samples), float(np.median(flushes)) if flushes else None)
+
+
+def _least_calls(seconds: float) -> int:
+    return LEAST_CALLS if seconds < LONG_S else 1
 
 
 def settle(call: Callable[[], object]) -> None:
@@ -126,12 +134,14 @@ def _pages_given() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if sys.platform != "win32" else 0
 
 
-def _cpu_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None) -> tuple[list[float], list[float]]:
-    """Seconds of each call and of each flush before it: for as long as both take `PATIENCE` times `repeat_s`, and LEAST_CALLS calls."""
+def _cpu_samples(
+    call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each call and of each flush before it: for as long as both take `PATIENCE` times `repeat_s`, and `least` calls."""
     samples: list[float] = []
     flushes: list[float] = []
     until = time.perf_counter() + PATIENCE * repeat_s
-    while len(samples) < LEAST_CALLS or (sum(samples) < repeat_s and time.perf_counter() < until):
+    while len(samples) < least or (sum(samples) < repeat_s and time.perf_counter() < until):
         if flush is not None:
             flushes += [lasted(flush) for _ in range(FLUSHES)]
         samples.append(lasted(call))
@@ -145,7 +155,7 @@ def lasted(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _cuda_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None) -> list[float]:
+def _cuda_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int) -> list[float]:
     """Seconds between two events around each call. The flush is queued before the first event: outside the time, and long enough for the
     host to queue the call behind it, so that a short kernel is not timed by the speed of its launch."""
     warm_until = time.perf_counter() + WARM_S
@@ -153,7 +163,7 @@ def _cuda_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[
         call()
         torch.cuda.synchronize()
     samples: list[float] = []
-    while len(samples) < LEAST_CALLS or (sum(samples) < repeat_s and len(samples) < MOST_CALLS):
+    while len(samples) < least or (sum(samples) < repeat_s and len(samples) < MOST_CALLS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         if flush is not None:
             flush()

@@ -1,27 +1,15 @@
-"""The three products of INT8 mixed-precision training, each on its own, quantisation included, in the layouts that training gives them.
+"""The three products of INT8 mixed-precision training, each on its own, quantisation included, in the layouts that training gives them."""
 
-Output: activations by row times the weight, whose rows are outputs. Grad-input: gradients by row times the same weight, now column by
-column of it. Grad-weight: both operands lie by token, and tokens are summed over.
-"""
-
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from profiler.int8_training import compiles_here, product_here
 from profiler.probes import Shape, Work, random_numbers
-from profiler.probes.matmul import product_shapes
-from sim.cost.products import INT8_FAMILIES, Product
+from profiler.probes.matmul import LAYOUTS, product_shapes
+from sim.cost.products import FAMILIES, PRODUCTS, Product
 
 UNFUSED = "INT8 products ran block by block: no compiler here that torch.compile could use, so fused ones would be faster"
-Operands = tuple[torch.Tensor, torch.Tensor]
-LAYOUTS: dict[Product, Callable[[torch.Tensor, torch.Tensor], Operands]] = {
-    "output": lambda left, right: (left, right.t().contiguous().t()),
-    "grad-input": lambda left, right: (left, right),
-    "grad-weight": lambda left, right: (left.t().contiguous().t(), right),
-}
-"""From contiguous (m×k) and (k×n) operands to the same ones as training has them in memory."""
 
 
 class Int8Linear:
@@ -29,7 +17,7 @@ class Int8Linear:
     anchor = False
 
     def __init__(self, product: Product) -> None:
-        self.name = self.family = INT8_FAMILIES[product]
+        self.name = self.family = FAMILIES["int8-mixed"][product]
         self.measures = f"{product} product of an INT8 mixed-precision linear layer, quantising both bf16 operands included"
         self._layout = LAYOUTS[product]
 
@@ -48,4 +36,4 @@ class Int8Linear:
         return Work(lambda: product_here(left, right, out), *self.counts(shape), note=note, compiles=compiles)
 
 
-PROBES = tuple(map(Int8Linear, LAYOUTS))
+PROBES = tuple(map(Int8Linear, PRODUCTS))

@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 
 from profiler.probes import Shape, Work, filled_space, random_numbers
+from sim.cost.products import PRODUCTS, Product
 
 LEAST_FLOPS, MOST_FLOPS = {"cpu": 5e7, "cuda": 2e9}, {"cpu": 2.5e10, "cuda": 5e12}
 """Per call: from where work begins to outweigh the call itself (a layer 512 wide and 96 tokens; jobs are made of more) to a fifth of a
@@ -27,14 +28,22 @@ def product_shapes(device: torch.device, *, quick: bool) -> list[Shape]:
     return [{"m": m, "n": n, "k": k} for m, n, k in kept[: 14 if quick else 60]]
 
 
-class Product(Protocol):
+LAYOUTS: dict[Product, Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]] = {
+    "output": lambda left, right: (left, right.t().contiguous().t()),
+    "grad-input": lambda left, right: (left, right),
+    "grad-weight": lambda left, right: (left.t().contiguous().t(), right),
+}
+"""From contiguous (m×k) and (k×n) operands to the same ones as training has them in memory."""
+
+
+class Multiply(Protocol):
     """left · right into `out`."""
 
     def __call__(self, left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor: ...
 
 
 class Matmul:
-    """(m×k)·(k×n) in one dtype, the second operand stored as its transpose, as a linear layer's weight is."""
+    """(m×k)·(k×n) in one dtype, with operands laid out as those of a linear layer's output, or of another of its products."""
 
     anchor = False
 
@@ -42,18 +51,20 @@ class Matmul:
         self,
         dtype: str,
         torch_dtype: torch.dtype,
-        product: Product,
+        multiply: Multiply,
         written: torch.dtype | None = None,
         needs: Callable[[torch.device], None] = lambda _: None,
         quick: bool = True,
+        product: Product = "output",
     ) -> None:
         """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this; `quick` where a quick
         profile measures it."""
-        self.name = self.family = f"matmul-{dtype}"
+        self.name = self.family = f"matmul-{dtype}" if product == "output" else f"matmul-{dtype}-{product}"
         self.dtype = dtype
-        self.measures = f"dense product in {dtype}"
+        self.measures = f"dense product in {dtype}" if product == "output" else f"{product} product of a linear layer in {dtype}"
         self._torch_dtype = torch_dtype
-        self._product = product
+        self._multiply = multiply
+        self._layout = LAYOUTS[product]
         self._written = written or torch_dtype
         self._needs = needs
         self._quick = quick
@@ -68,10 +79,10 @@ class Matmul:
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         self._needs(device)
         m, n, k = shape["m"], shape["n"], shape["k"]
-        left, right = self._random((m, k), device), self._random((n, k), device).t()
+        left, right = self._layout(self._random((m, k), device), self._random((k, n), device))
         out = torch.empty(m, n, dtype=self._written, device=device)
-        product = self._product
-        return Work(lambda: product(left, right, out=out), *self.counts(shape))
+        multiply = self._multiply
+        return Work(lambda: multiply(left, right, out=out), *self.counts(shape))
 
     def _random(self, shape: tuple[int, int], device: torch.device) -> torch.Tensor:
         if self._torch_dtype == torch.int8:
@@ -108,7 +119,7 @@ def needs_tensor_cores(device: torch.device) -> None:
 PROBES = (
     Matmul("fp32", torch.float32, torch.mm),
     Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores, quick=False),
-    Matmul("bf16", torch.bfloat16, torch.mm),
+    *(Matmul("bf16", torch.bfloat16, torch.mm, product=product) for product in PRODUCTS),
     Matmul("fp16", torch.float16, torch.mm, quick=False),
     Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=False),
     Matmul("int8", torch.int8, torch._int_mm, torch.int32, quick=False),

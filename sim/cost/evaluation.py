@@ -56,7 +56,7 @@ def evaluation_families(calibration: Calibration, precision: Precision) -> tuple
     dense = dense_precision(precision)
     families = (
         *product_families(calibration, precision),
-        f"matmul-{dense}",
+        *product_families(calibration, dense),
         attention_family(calibration, dense, training=False),
         *pass_families(calibration, training=False),
     )

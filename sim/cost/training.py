@@ -17,7 +17,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType, all_gather_seconds, all_reduce_seconds
 from sim.cost.models import Linear, ModelShape
 from sim.cost.passes import pass_families, passes_seconds
-from sim.cost.products import BYTES, INT8_FAMILIES, product_families, product_seconds
+from sim.cost.products import BYTES, PRODUCTS, product_families, product_seconds
 from sim.scenario.workloads import Precision
 
 WEIGHT_BYTES, GRADIENT_BYTES, OPTIMISER_BYTES = 2, 2, 12
@@ -74,7 +74,7 @@ def linear_seconds(linears: Iterable[Linear], tokens: float, precision: Precisio
         seconds = product_seconds(calibration, precision, tokens, n, k)
         if backward:
             seconds += product_seconds(calibration, precision, tokens, k, n, "grad-input")
-            seconds += product_seconds(calibration, precision, k, n, tokens, "grad-weight")
+            seconds += product_seconds(calibration, precision, n, k, tokens, "grad-weight")
         total += linear.count * seconds
     return total
 
@@ -93,8 +93,8 @@ def training_families(calibration: Calibration, precision: Precision) -> tuple[s
     """Families a step rests on, in order and without repeats."""
     dense = dense_precision(precision)
     families = (
-        *product_families(calibration, precision, INT8_FAMILIES),
-        f"matmul-{dense}",
+        *product_families(calibration, precision, PRODUCTS),
+        *product_families(calibration, dense, PRODUCTS),
         *(attention_family(calibration, dense, training=training) for training in (True, False)),
         *(family for training in (True, False) for family in pass_families(calibration, training=training)),
         optimiser_family(calibration),

@@ -12,7 +12,7 @@ from sim.cost.devices import shipped_calibration
 from sim.cost.durations import CostTable, misfit
 from sim.cost.evaluation import evaluation_cost, evaluation_fits
 from sim.cost.models import CATALOGUE, model_shape
-from sim.cost.products import product_families, product_seconds
+from sim.cost.products import FAMILIES, product_families, product_seconds
 from sim.cost.training import (
     USABLE_MEMORY,
     Layout,
@@ -189,15 +189,29 @@ def test_int8_training_is_faster_but_not_by_its_peak(device: str) -> None:
     assert (int8.attention_s, int8.traffic_s) == (bf16.attention_s, bf16.traffic_s)
 
 
-def test_a_step_rests_on_the_families_it_names() -> None:
+EACH_PRODUCT = H100.model_copy(update={"fits": H100.fits | {name: H100.fit("matmul-bf16") for name in FAMILIES["bf16"].values()}})
+"""As a profile finds it: each product of a bf16 layer has a family of its own, here all as fast."""
+
+
+@pytest.mark.parametrize("calibration", [H100, EACH_PRODUCT])
+def test_a_step_rests_on_the_families_it_names(calibration: Calibration) -> None:
     """Holds the listing behind every uncertainty: slowing a listed family slows the step, slowing another does not."""
     for precision in ("fp32", "bf16", "int8-mixed"):
         job = replace(LLAMA_1B, precision=precision)
-        named = training_families(H100, precision)
-        assert set(product_families(H100, precision)) <= set(named)
-        for family in H100.fits:
-            slower = step(job, H100.scaled({family: 1.5})).seconds > step(job).seconds
+        named = training_families(calibration, precision)
+        assert set(product_families(calibration, precision)) <= set(named)
+        for family in calibration.fits:
+            slower = step(job, calibration.scaled({family: 1.5})).seconds > step(job, calibration).seconds
             assert slower == (family in named), (precision, family)
+
+
+def test_a_product_that_a_device_is_slow_at_costs_what_it_costs() -> None:
+    """Three products of a layer compute as much; if one takes ten times as long, the layer takes (1 + 10 + 1) / 3 = 4 times as long. Where
+    the output's alone was measured, all three are as it."""
+    job = replace(LLAMA_1B, precision="bf16")
+    assert step(job, EACH_PRODUCT) == step(job)
+    slow = step(job, EACH_PRODUCT.scaled({"matmul-bf16-grad-input": 10.0}))
+    assert slow.linear_s == pytest.approx(4 * step(job).linear_s, rel=0.05)
 
 
 @settings(max_examples=25, deadline=None)

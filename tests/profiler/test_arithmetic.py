@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from profiler.int8_training import int8_product, int8_product_in_blocks, product_here, quantise  # noqa: E402
 from profiler.probes import all_probes  # noqa: E402
-from profiler.probes.int8_linear import LAYOUTS  # noqa: E402
+from profiler.probes.matmul import LAYOUTS  # noqa: E402
 from sim.cost.products import Product  # noqa: E402
 
 Int8Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

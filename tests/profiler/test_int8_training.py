@@ -31,6 +31,7 @@ def test_output_and_gradients_are_the_plain_layers_within_quantisation_error() -
     for exact, found in zip(results(plain, x), results(ours, x), strict=True):
         assert found.shape == exact.shape
         assert found.dtype == exact.dtype
+        assert found.is_contiguous()  # a gradient that lies otherwise than its weight would be copied once more
         assert 0 < float((found - exact).float().norm() / exact.float().norm()) < 0.03
 
 

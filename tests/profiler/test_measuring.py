@@ -101,6 +101,18 @@ def test_a_slow_call_is_still_timed_several_times(clock: Clock) -> None:
     assert timing.time_call(work(lambda: clock.sleep(0.1)), CPU, 0.001).calls >= timing.LEAST_CALLS
 
 
+def test_a_call_of_seconds_is_warmed_up_and_timed_once(clock: Clock) -> None:
+    """On a slow device a whole step would take the time of a hundred shapes otherwise."""
+    calls: list[int] = []
+
+    def step() -> None:
+        calls.append(1)
+        clock.sleep(2.0)
+
+    assert timing.time_call(work(step, warm_up=2), CPU, 0.05, limit_s=6.0).calls == 1
+    assert len(calls) == 3
+
+
 def test_one_slow_call_does_not_stand_for_several(clock: Clock) -> None:
     calls: list[int] = []
 

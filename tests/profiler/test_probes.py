@@ -17,6 +17,7 @@ from profiler.probes.collectives import CROSSINGS  # noqa: E402
 from profiler.probes.disk import MIB, cached_share, read_model, write_model  # noqa: E402
 from profiler.probes.matmul import fp8_product  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
+from sim.cost.products import FAMILIES  # noqa: E402
 from sim.cost.training import training_families  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ STACK = {name: size for name, size in LLAMA.items() if name not in ("sequence", 
 BODY, HEAD = 2 * (2 * 32 * (32 + 16) + 3 * 32 * 64), 32 * 64
 """Weights of two layers, and of the head."""
 TINY = {
-    **dict.fromkeys(("matmul-fp32", "matmul-bf16", "matmul-fp16", "matmul-int8"), PRODUCT),
+    **dict.fromkeys(("matmul-fp32", *FAMILIES["bf16"].values(), "matmul-fp16", "matmul-int8"), PRODUCT),
     "matmul-fp8": {"m": 32, "n": 48, "k": 16},
     **dict.fromkeys(("int8-linear", "int8-grad-input", "int8-grad-weight"), PRODUCT),
     **dict.fromkeys((f"{one}{of}" for one in ("norm", "gate", "rotary", "loss") for of in ("", "-training")), ROWS),
@@ -58,7 +59,7 @@ COUNTED = {
     "streamed-linear": (3 * 1000 * 2, 2 * 2 * 1000),
     "streamed-ties": (4 * 1000 * 2, 2 * 2 * 1000),
     "matmul-fp32": (4 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
-    "matmul-bf16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
+    **dict.fromkeys(FAMILIES["bf16"].values(), (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16)),
     "matmul-fp16": (2 * (ELEMENTS + WIDENED), 2 * 32 * 48 * 16),
     "matmul-fp8": (ELEMENTS + 2 * WIDENED, 2 * 32 * 48 * 16),
     "matmul-int8": (ELEMENTS + 4 * WIDENED, 2 * 32 * 48 * 16),
