@@ -33,7 +33,7 @@ TIMED_SHARE = 0.5
 LEAST_PACE = 0.2
 """A later process that runs late asks for down to this share of the timed seconds."""
 TRIED_SHARE = 1e-3
-"""A probe is first tried on its smallest shape of at least this share of its largest one's work: enough to see a hopeless speed."""
+"""A probe is first tried on its smallest shape of at least this share of its largest one's work: enough to see what others would take."""
 TRIED_RANGE = 50.0
 """Probes whose shapes differ less than this are not tried: the first call of any shape tells as much."""
 
@@ -82,13 +82,12 @@ def spread_order(shapes: Sequence[Shape]) -> list[Shape]:
     return [ordered[index] for index in (*picked, *(i for i in range(len(ordered)) if i not in picked))]
 
 
-def trial(items: Sequence[Item]) -> tuple[Item, float] | None:
-    """The shape to try a probe on, and how much larger its largest one is; None where trying would tell nothing."""
+def trial(items: Sequence[Item]) -> Item | None:
+    """The shape to try a probe on; None where trying would tell nothing."""
     by_work = sorted(items, key=lambda item: work(item.shape))
-    works = [work(item.shape) for item in by_work]
-    tried = next((i for i, one in enumerate(works) if one >= TRIED_SHARE * works[-1]), 0)
-    ratio = works[-1] / works[tried]
-    return (by_work[tried], ratio) if ratio >= TRIED_RANGE else None
+    largest = work(by_work[-1].shape)
+    tried = next(item for item in by_work if work(item.shape) >= TRIED_SHARE * largest)
+    return tried if largest >= TRIED_RANGE * work(tried.shape) else None
 
 
 class FirstRound:
@@ -104,29 +103,26 @@ class FirstRound:
         self._taken: dict[str, int] = {}
         self._largest: dict[str, Sample] = {}
         """By probe, of those that were measured: what tells best how long larger ones take."""
-        self.trials: dict[str, float] = {}
-        """Work of the largest shape in units of the item's, for the items that their probe is tried on."""
         by_probe: dict[str, list[Shape]] = {}
         for item in items:
             by_probe.setdefault(item.probe, []).append(item.shape)
-        self._dear_s = DEAR * share_s / (NEEDED_SHAPES * max(len(by_probe), 1))
+        self._dear_s = share_s * min(DEAR / (NEEDED_SHAPES * max(len(by_probe), 1)), SHAPE_SHARE)
         for probe, shapes in by_probe.items():
             # The product of an anchor's sizes says nothing of its work: its shapes come smallest first, and the first one is its trial.
             ordered = shapes if probe in self._anchors else spread_order(shapes)
             self._waiting[probe] = [Item(probe=probe, shape=shape) for shape in ordered]
-            if probe not in self._anchors and (found := trial(self._waiting[probe])):
-                tried, ratio = found
+            if probe not in self._anchors and (tried := trial(self._waiting[probe])):
                 self._waiting[probe].remove(tried)
                 self._waiting[probe].insert(0, tried)
-                self.trials[tried.key] = ratio
 
     @property
     def waiting(self) -> int:
         return sum(map(len, self._waiting.values()))
 
     def next(self, left_s: float) -> Item | None:
-        """The item to measure now; None where nothing is left that `left_s` seconds would do for."""
-        fitting = [probe for probe, items in self._waiting.items() if items and self._expected_s(probe) <= left_s]
+        """The item to measure now; None where nothing is left that `left_s` seconds, or a shape's share of all, would do for."""
+        most_s = min(left_s, SHAPE_SHARE * self._share_s)
+        fitting = [probe for probe, items in self._waiting.items() if items and self._expected_s(items[0]) <= most_s]
         return self._waiting[min(fitting, key=self._turn)][0] if fitting else None
 
     def _turn(self, probe: str) -> tuple[int, float, int]:
@@ -140,18 +136,23 @@ class FirstRound:
             rank = 0 if taken < NEEDED_SHAPES else 2
         return rank, spent_s * (BESIDE if probe in self._beside else 1.0), taken
 
-    def _expected_s(self, probe: str) -> float:
-        """Seconds for a probe's next shape, from the mean of those before."""
-        taken = self._taken.get(probe, 0)
-        return self._spent_s[probe] / taken if taken else 0.0
+    def _expected_s(self, item: Item) -> float:
+        """Seconds for a shape: the mean of its probe's before, or more where its calls alone take longer."""
+        taken = self._taken.get(item.probe, 0)
+        mean_s = self._spent_s[item.probe] / taken if taken else 0.0
+        return max(mean_s, self._calls_s(item))
 
-    def _is_dear(self, item: Item) -> bool:
-        """By the largest shape of its probe so far. A device may be a hundred times as slow in one dtype as another, for which sizes were
-        chosen: its shapes would take the time of everything else."""
+    def _calls_s(self, item: Item) -> float:
+        """Seconds that a shape's calls take, by the largest of its probe so far; 0 where nothing tells."""
         largest = self._largest.get(item.probe)
         if largest is None or item.probe in self._anchors:
-            return False
-        return CALLS * largest.median_s * work(item.shape) / _work_done(largest) > self._dear_s
+            return 0.0
+        return CALLS * largest.median_s * work(item.shape) / _work_done(largest)
+
+    def _is_dear(self, item: Item) -> bool:
+        """A device may be a hundred times as slow in one dtype as another, for which sizes were chosen: its shapes would take the time of
+        everything else."""
+        return self._calls_s(item) > self._dear_s
 
     def saw(self, sample: Sample) -> None:
         """Take a sample into account: its time, and what it says need not be tried."""
@@ -169,14 +170,15 @@ class FirstRound:
         self._taken[probe] = self._taken.get(probe, 0) + (not refused)
 
     def _by_price(self, probe: str, waiting: list[Item], sample: Sample) -> list[Item]:
-        """What waits with the dear ones last; from the first sample on, both parts cover their own range of work."""
+        """What waits with the dear ones last, by their work; from the first sample on, the others cover their own range of work."""
         before = self._largest.get(probe)
         if before is None or _work_done(sample) > _work_done(before):
             self._largest[probe] = sample
-        parts = [[item for item in waiting if self._is_dear(item) == dear] for dear in (False, True)]
+        dear = sorted(filter(self._is_dear, waiting), key=lambda item: work(item.shape))
+        others = [item for item in waiting if not self._is_dear(item)]
         if before is None:
-            parts = [[Item(probe=probe, shape=shape) for shape in spread_order([item.shape for item in part])] for part in parts]
-        return [*parts[0], *parts[1]]
+            others = [Item(probe=probe, shape=shape) for shape in spread_order([item.shape for item in others])]
+        return [*others, *dear]
 
 
 def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: float, number: int) -> list[Item]:

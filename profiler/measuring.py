@@ -44,14 +44,12 @@ class Item(BaseModel):
 class Request(BaseModel):
     """Measure an item, with `repeat_s` seconds of timed calls, in `limit_s` seconds altogether.
 
-    `times_larger` is the work of the probe's largest shape in units of this one's: with it, the call is first tried for hopeless speed.
     `energy` asks for the joules of a call, where the device counts them.
     """
 
     item: Item
     repeat_s: float
     limit_s: float
-    times_larger: float | None = None
     energy: bool = False
 
 
@@ -102,7 +100,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
     import torch
 
     from profiler.flushing import buffer_on
-    from profiler.timing import TooSlowError, time_call, try_call
+    from profiler.timing import TooSlowError, time_call
 
     item, began = request.item, time.perf_counter()
     flushed = buffer_on(device).nbytes  # there from the first shape on, so that it can be taken off each one's peak
@@ -110,14 +108,12 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         work = probe.prepare(shape, device, folder)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()  # making random inputs may take more than the call
-        if request.times_larger is not None:
-            try_call(work, device, request.times_larger)
         left_s = request.limit_s - (time.perf_counter() - began)
         timing = time_call(work, device, request.repeat_s, left_s)
         held_back = driver.held_back() if (driver := _driver(device)) else []
         joules = _energy(work.call, driver) if driver and request.energy else None
     except TooSlowError as error:
-        return Sample(item=item, skipped=str(error), scope=error.scope)
+        return Sample(item=item, skipped=str(error), scope="larger")
     except OSError as error:
         return Sample(item=item, skipped=_reason(error))
     except (RuntimeError, MemoryError, NotImplementedError) as error:

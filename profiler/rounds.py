@@ -78,8 +78,7 @@ class Rounds:
         repeat = repeat_s(self._depth, choice.waiting, share_s)
         while (item := choice.next(left_s := ends_at - time.monotonic())) is not None and left_s > 0:
             limit_s = min(left_s, SHAPE_SHARE * share_s)
-            request = Request(item=item, repeat_s=repeat, limit_s=limit_s, times_larger=choice.trials.get(item.key))
-            choice.saw(self._ask(request, 0))
+            choice.saw(self._ask(Request(item=item, repeat_s=repeat, limit_s=limit_s), 0))
             self._expected = self._depth.processes * (len(self._of(0)) + choice.waiting)
             self._tell()
 

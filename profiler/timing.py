@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -38,11 +37,7 @@ WARM_S = 0.025
 
 
 class TooSlowError(Exception):
-    """The operation exists, but takes too long here: `scope` is what need not be tried after this."""
-
-    def __init__(self, message: str, scope: Literal["larger", "probe"]) -> None:
-        super().__init__(message)
-        self.scope: Literal["larger", "probe"] = scope
+    """The operation exists, but takes too long here; more of it need not be tried."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +51,11 @@ class Timing:
     flush_s: float | None = None
 
 
-def try_call(work: Work, device: torch.device, times_larger: float) -> None:
-    """Call twice; TooSlowError where work `times_larger` than this, at the second call's speed, would take absurdly long."""
-    _first(work, device)
-    expected_s = once(work.call, device) * times_larger
-    if expected_s > ABSURD_S:
-        raise TooSlowError(f"the largest shape would take about {expected_s:.0f} s a call", "probe")
-
-
 def once(call: Callable[[], object], device: torch.device) -> float:
     """Seconds of one call, start to end; TooSlowError where that is absurd."""
     seconds = _seconds(call, device)
     if seconds > ABSURD_S:
-        raise TooSlowError(f"one call took {seconds:.1f} s", "larger")
+        raise TooSlowError(f"one call took {seconds:.1f} s")
     return seconds
 
 
@@ -80,26 +67,17 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def _first(work: Work, device: torch.device) -> None:
-    """The first call, which compiles where the work is compiled: that may take as long as compilers do."""
-    if work.compiles:
-        _seconds(work.call, device)
-    else:
-        once(work.call, device)
-
-
 def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
     """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up, or once where it is long; TooSlowError where
     `limit_s` would not do."""
-    began = time.perf_counter()
     if work.compiles:
-        _first(work, device)
-        began = time.perf_counter()  # compiling is nobody's time
+        _seconds(work.call, device)  # which may be as long as compilers take: nobody's time
+    began = time.perf_counter()
     last_s = once(work.call, device)
     calls = _least_calls(last_s) + work.warm_up - 1
     needed_s = time.perf_counter() - began + calls * last_s
     if needed_s > limit_s:
-        raise TooSlowError(f"{calls + 1} calls of {last_s:.2g} s are more than its share of the profile's time", "larger")
+        raise TooSlowError(f"{calls + 1} calls of {last_s:.2g} s are more than its share of the profile's time")
     for _ in range(work.warm_up - 1):
         last_s = once(work.call, device)
     if device.type == "cpu" and last_s < LONG_S:

@@ -13,6 +13,7 @@ from profiler.budget import (
     DEAR,
     LEAST_PACE,
     NEEDED_SHAPES,
+    SHAPE_SHARE,
     TRIED_RANGE,
     TRIED_SHARE,
     FirstRound,
@@ -164,13 +165,27 @@ def test_a_late_process_asks_for_less_but_never_for_nothing() -> None:
 
 def test_a_probe_is_tried_on_a_shape_that_tells_its_speed() -> None:
     sizes = (1, 40, 1_000, 20_000, 1_000_000)
-    found = trial([Item(probe="p", shape={"m": size, "n": 2}) for size in reversed(sizes)])
+    planned = [Item(probe="p", shape={"m": size, "n": 2}) for size in reversed(sizes)]
+    found = trial(planned)
     assert found is not None
-    item, ratio = found
-    assert item.shape["m"] == TRIED_SHARE * sizes[-1]
-    assert ratio == sizes[-1] / item.shape["m"] >= TRIED_RANGE
+    assert found.shape["m"] == TRIED_SHARE * sizes[-1] <= sizes[-1] / TRIED_RANGE
+    assert FirstRound(planned, (), 60.0).next(60.0) == found
     assert trial([Item(probe="p", shape={"bytes": size}) for size in (8, 16, 64)]) is None
-    planned = [Item(probe="p", shape={"m": size, "n": 2}) for size in sizes]
-    choice = FirstRound(planned, (), 60.0)
-    assert choice.next(60.0) == item
-    assert choice.trials == {item.key: ratio}
+
+
+def test_what_would_crawl_by_a_small_try_is_never_asked_for() -> None:
+    """0.1 s at a thousandth of the largest: the shapes that would take more than a shape's share of the time are left out, and those that
+    take less are measured, by their work."""
+    share_s = 60.0
+    planned = [Item(probe="p", shape={"m": size}) for size in range(100, 100_001, 100)] + items("q", 1) + items("r", 1)
+    choice, chosen = FirstRound(planned, (), share_s), []
+    while (item := choice.next(1e9)) is not None:
+        call_s = 1e-3 * item.shape.get("m", 1)
+        chosen += [item.shape["m"]] if item.probe == "p" else []
+        choice.saw(Sample(item=item, elapsed_s=CALLS * call_s, median_s=call_s))
+    most = SHAPE_SHARE * share_s / CALLS / 1e-3
+    assert chosen[0] == TRIED_SHARE * 100_000
+    assert sorted(chosen) == list(range(100, int(most) + 1, 100))
+    dear = [size for size in chosen if CALLS * 1e-3 * size > DEAR * share_s / (3 * NEEDED_SHAPES)]
+    assert dear == sorted(dear)
+    assert dear
