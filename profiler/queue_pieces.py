@@ -1,5 +1,7 @@
 """Pieces of work that a validation's jobs repeat: merges and training steps of shapes that no fit saw and no anchor has."""
 
+from collections.abc import Sequence
+
 from profiler.predictions import predict
 from profiler.probes import Shape
 from sim.cost.calibration import Calibration
@@ -61,14 +63,37 @@ PIECES: dict[str, tuple[tuple[str, Shape], ...]] = {
 """By type of device: probe and shape."""
 
 
+LONGEST_S = 4.0
+"""Predicted seconds of one piece, of which each process runs several before the queue begins: a slow device does without longer ones."""
+
+
 def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
-    """Every piece with its predicted seconds; InputError where the calibration lacks what a prediction needs."""
-    pieces = []
-    for probe, shape in PIECES[device]:
-        seconds = predict(probe, shape, calibration)
-        if seconds is None:
-            raise InputError.of(
-                f"the calibration of {calibration.device.id} measured too little to predict {probe}; run 'leadtime profile' again"
-            )
-        pieces.append(Piece(kind="merge" if probe.startswith("merge") else "training", probe=probe, shape=shape, predicted_s=seconds))
-    return pieces
+    """The pieces that this device would not be at for long, or the shortest of a kind, with their predicted seconds.
+
+    InputError where the calibration lacks what a prediction needs.
+    """
+    pieces = [
+        Piece(
+            kind="merge" if probe.startswith("merge") else "training",
+            probe=probe,
+            shape=shape,
+            predicted_s=_seconds(probe, shape, calibration),
+        )
+        for probe, shape in PIECES[device]
+    ]
+    shortest = {kind: min(one.predicted_s for one in pieces if one.kind == kind) for kind in ("merge", "training")}
+    return [one for one in pieces if one.predicted_s <= max(LONGEST_S, shortest[one.kind])]
+
+
+def predicted_again(pieces: Sequence[Piece], calibration: Calibration) -> list[Piece]:
+    """The same pieces with what another calibration of the device says of them."""
+    return [one.model_copy(update={"predicted_s": _seconds(one.probe, one.shape, calibration)}) for one in pieces]
+
+
+def _seconds(probe: str, shape: Shape, calibration: Calibration) -> float:
+    seconds = predict(probe, shape, calibration)
+    if seconds is None:
+        raise InputError.of(
+            f"the calibration of {calibration.device.id} measured too little to predict {probe}; run 'leadtime profile' again"
+        )
+    return seconds

@@ -50,7 +50,7 @@ def _in_turn(probe: "Probe", shape: dict[str, int], device: "torch.device", fold
     if works[0].cold and device.type == "cpu":
         works += [probe.prepare(shape, device, folder) for _ in range(SETS - 1)]
     turns = cycle(works)
-    return replace(works[0], call=lambda: next(turns).call())
+    return replace(works[0], call=lambda: next(turns).call(), warm_up=len(works) * works[0].warm_up)
 
 
 def serve(told: Connection, plan: WorkerPlan) -> None:
@@ -80,7 +80,7 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
         probes = all_probes()
         works = [_in_turn(probes[probe], shape, device, Path(plan.folder)) for probe, shape in plan.pieces]
         for work in works:
-            run(work, SETS * (work.warm_up + 1))
+            run(work, work.warm_up + 1)
             settle(work.call)
         if plan.tells_memory:
             read_speed()

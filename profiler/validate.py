@@ -43,11 +43,13 @@ def pieces_for(calibration: Calibration) -> list[Piece]:
     return predicted_pieces(_torch_name(calibration), calibration)
 
 
-def pieces_at_memory_speed(calibration: Calibration, bytes_per_s: float | None) -> list[Piece] | None:
+def at_memory_speed(pieces: Sequence[Piece], calibration: Calibration, bytes_per_s: float | None) -> list[Piece] | None:
     """The same, predicted for memory that is read at this speed; None where the speed, or the calibration's own, is not known."""
     if bytes_per_s is None or calibration.memory_read_bytes_per_s is None:
         return None
-    return pieces_for(calibration.at_memory_speed(bytes_per_s))
+    from profiler.queue_pieces import predicted_again
+
+    return predicted_again(pieces, calibration.at_memory_speed(bytes_per_s))
 
 
 def _torch_name(calibration: Calibration) -> str:

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[
 
 import torch
 
-from profiler.queue_pieces import PIECES, predicted_pieces
+from profiler.queue_pieces import LONGEST_S, PIECES, predicted_again, predicted_pieces
 from profiler.real_queue import PROCESSES_A_SLOT, run_queue
 from sim.cost.devices import shipped_calibration
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
@@ -84,6 +84,20 @@ def test_an_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_queue(TINY, JOBS, device="cpu", slots=1, order="fifo", folder=tmp_path, progress=interrupt)
     assert multiprocessing.active_children() == []
+
+
+def test_a_slow_device_does_without_the_longest_pieces_but_with_every_kind() -> None:
+    """Twice as slow as needed for its longest piece to be too long; then so slow that only the shortest training step is left."""
+    calibration = shipped_calibration("amd-epyc-avx512-2c")
+    pieces = predicted_pieces("cpu", calibration)
+    assert len(pieces) == len(PIECES["cpu"])
+    slower = calibration.scaled({"matmul-bf16": 2 * LONGEST_S / max(one.predicted_s for one in pieces)})
+    fewer = predicted_pieces("cpu", slower)
+    assert 0 < len(pieces) - len(fewer) < len(pieces)
+    assert predicted_again(fewer, calibration) == [one for one in pieces if one.shape in [kept.shape for kept in fewer]]
+    slowest = predicted_pieces("cpu", calibration.scaled({"matmul-bf16": 1e4}))
+    assert [one.probe for one in slowest] == ["merge-linear"] * 3 + ["mlp-step"]
+    assert slowest[-1].predicted_s > LONGEST_S
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
