@@ -21,6 +21,9 @@ NEEDED_SHAPES = 8
 of two Zen 5 cores: shapes outside a fit of eight are off by 4.1 % at the median and 18 % at 95 %, outside one of six by 5.7 and 28 %)."""
 PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
+FIRST_SHARE = 0.7
+"""Of all processes' time: the first may take this much for what fits cannot do without. Few processes that measured it tell a slow device's
+costs, several that did not tell nothing."""
 SHAPE_SHARE = 0.35
 """Of a process's time: a shape that would take more is left out."""
 DEAR = 3.0
@@ -55,7 +58,7 @@ class Depth:
     energy_shapes: int = 0
 
 
-QUICK = Depth("quick", 3, 0.03, 60.0, 4.0)
+QUICK = Depth("quick", 3, 0.03, 60.0, 6.0)
 FULL = Depth("full", 3, 0.05, 600.0, 20.0, energy_shapes=4)
 
 
@@ -94,9 +97,14 @@ def trial(items: Sequence[Item]) -> Item | None:
 class FirstRound:
     """What the first process measures next, given what it saw so far."""
 
-    def __init__(self, items: Sequence[Item], anchors: Iterable[str], share_s: float, beside: Iterable[str] = ()) -> None:
-        """`share_s` is the time this process has; `anchors` are never fitted, a quick profile does without those `beside`."""
-        self._share_s = share_s
+    def __init__(
+        self, items: Sequence[Item], anchors: Iterable[str], share_s: float, beside: Iterable[str] = (), more_s: float = 0.0
+    ) -> None:
+        """`share_s` is the time this process has, and `more_s` what it may take besides for what fits cannot do without.
+
+        `anchors` are never fitted, a quick profile does without those `beside`.
+        """
+        self._share_s, self._more_s = share_s, more_s
         self._beside = set(beside)
         self._anchors = set(anchors)
         self._waiting: dict[str, list[Item]] = {}
@@ -121,15 +129,19 @@ class FirstRound:
         return sum(map(len, self._waiting.values()))
 
     def next(self, left_s: float) -> Item | None:
-        """The item to measure now; None where nothing is left that `left_s` seconds, or a shape's share of all, would do for."""
-        most_s = min(left_s, SHAPE_SHARE * self._share_s)
-        fitting = [probe for probe, items in self._waiting.items() if items and self._expected_s(items[0]) <= most_s]
+        """The item to measure now; None where nothing is left that `left_s` seconds of the share, or a shape's part of it, would do for."""
+        first = {probe: items[0] for probe, items in self._waiting.items() if items}
+        fitting = [probe for probe, item in first.items() if self._expected_s(item) <= self._most_s(probe, left_s)]
         return self._waiting[min(fitting, key=self._turn)][0] if fitting else None
+
+    def _most_s(self, probe: str, left_s: float) -> float:
+        needed = self._turn(probe)[0] == 0
+        return min(left_s + (self._more_s if needed else 0.0), SHAPE_SHARE * self._share_s)
 
     def _turn(self, probe: str) -> tuple[int, float, int]:
         """Lower goes first: needed for a fit, a first anchor, the rest, what is dear; among equals the probe that had the least time."""
         taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0)
-        if spent_s > PROBE_SHARE * self._share_s or self._is_dear(self._waiting[probe][0]):
+        if spent_s > PROBE_SHARE * (self._share_s + self._more_s) or self._is_dear(self._waiting[probe][0]):
             rank = 3
         elif probe in self._anchors:
             rank = 1 if taken == 0 else 2

@@ -100,7 +100,7 @@ def _fitted(
         software=software,
         fits=fits,
         measurements=tuple(operators),
-        notes=(*notes, *_errors_note(errors)),
+        notes=(*notes, *_unfitted_note(operators, fits), *_errors_note(errors)),
     )
     anchors = tuple(_predicted(one, predict(one.probe, one.shape, calibration)) for one in measured if probes[one.probe].anchor)
     return calibration.model_copy(update={"anchors": anchors})
@@ -110,6 +110,12 @@ def _minding_memory(calibration: Calibration, powers: Mapping[str, float], read_
     """With what each family's times have to do with the speed of memory; the probe of a family has its name."""
     fits = {name: fit.model_copy(update={"memory_power": powers.get(name, 0.0)}) for name, fit in calibration.fits.items()}
     return calibration.model_copy(update={"fits": fits, "memory_read_bytes_per_s": read_bytes_per_s})
+
+
+def _unfitted_note(operators: Sequence[Measurement], fits: Mapping[str, Fit]) -> list[str]:
+    """Families that were measured, in too few shapes."""
+    missing = sorted({one.family for one in operators} - fits.keys())
+    return [f"too few shapes for a fit, costs rest on other families or cannot be told: {', '.join(missing)}"] if missing else []
 
 
 def _errors_note(errors: Sequence[float]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from profiler.budget import SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
+from profiler.budget import FIRST_SHARE, SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
 from profiler.processes import DiedError, MeasuringProcess
@@ -58,10 +58,11 @@ class Rounds:
         """Measure. InputError where measuring processes cannot be kept alive, or a sample cannot be kept."""
         self._tell()
         for number in range(self._depth.processes):
-            share_s = max(ends_at - time.monotonic(), 0.0) / (self._depth.processes - number)
+            left_s = max(ends_at - time.monotonic(), 0.0)
+            share_s = left_s / (self._depth.processes - number)
             try:
                 if number == 0:
-                    self._first(share_s)
+                    self._first(share_s, left_s * max(FIRST_SHARE - 1 / self._depth.processes, 0.0))
                 else:
                     self._later(number, share_s)
             finally:
@@ -69,15 +70,15 @@ class Rounds:
         self._expected = len(self._partial.samples)
         self._tell()
 
-    def _first(self, share_s: float) -> None:
-        """The first process finds out what shapes cost; what an earlier one found is taken as seen."""
-        choice = FirstRound(list(self._items.values()), self._anchors, share_s, self._beside)
+    def _first(self, share_s: float, more_s: float) -> None:
+        """The first process finds out what shapes cost; what an earlier one found is taken as seen. `more_s` is for what fits need."""
+        choice = FirstRound(list(self._items.values()), self._anchors, share_s, self._beside, more_s)
         for sample in self._of(0):
             choice.saw(sample)
         ends_at = time.monotonic() + share_s
         repeat = repeat_s(self._depth, choice.waiting, share_s)
-        while (item := choice.next(left_s := ends_at - time.monotonic())) is not None and left_s > 0:
-            limit_s = min(left_s, SHAPE_SHARE * share_s)
+        while (item := choice.next(left_s := ends_at - time.monotonic())) is not None and left_s + more_s > 0:
+            limit_s = min(left_s + more_s, SHAPE_SHARE * share_s)
             choice.saw(self._ask(Request(item=item, repeat_s=repeat, limit_s=limit_s), 0))
             self._expected = self._depth.processes * (len(self._of(0)) + choice.waiting)
             self._tell()

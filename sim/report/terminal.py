@@ -182,7 +182,10 @@ def print_calibration(out: Console, calibration: Calibration, path: Path) -> Non
     _print_rows(out, anchor_rows(calibration))
     for note in calibration.notes:
         out.print(f"  {note}", soft_wrap=True)
-    out.print(f"\nCalibration: {path}\nUse it:      leadtime run second-source --set calibration={path}", soft_wrap=True)
+    use = f"leadtime run second-source --set calibration={path}"
+    if not calibration.fits:
+        use = "not at all: nothing was measured in enough shapes to fit; profile with --full, when nothing else runs"
+    out.print(f"\nCalibration: {path}\nUse it:      {use}", soft_wrap=True)
 
 
 def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstimate], validated: Mapping[str, Validated]) -> None:

@@ -87,6 +87,20 @@ def test_a_probe_that_is_dear_does_not_starve_the_others() -> None:
     assert chosen.count("dear") >= 2
 
 
+def test_what_fits_need_may_take_more_than_the_share_and_nothing_else_may() -> None:
+    """Sixteen seconds of needed shapes in ten of a share: no anchor and no ninth shape on the time beyond."""
+    probes = "abcdefgh"
+    planned = [item for probe in (*probes, "step") for item in items(probe, 20)]
+    for more_s, measured in ((0.0, 40), (2.0, 48), (100.0, NEEDED_SHAPES * len(probes))):
+        choice, left_s, chosen = FirstRound(planned, {"step"}, 10.0, (), more_s), 10.0, []
+        while left_s + more_s > 0 and (item := choice.next(left_s)) is not None:
+            chosen.append(item)
+            choice.saw(Sample(item=item, elapsed_s=0.25, median_s=1e-3))
+            left_s -= 0.25
+        assert len(chosen) == measured
+        assert "step" not in {item.probe for item in chosen}
+
+
 def test_shapes_too_large_for_a_slow_device_wait_for_all_others() -> None:
     """A dtype in which this device takes 10 ms a unit of work, among 19 fast probes: of its shapes, those that are not dear are measured
     over all of their range, and a dear one only when nothing else waits."""
