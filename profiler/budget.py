@@ -131,10 +131,11 @@ class FirstRound:
     def next(self, left_s: float) -> Item | None:
         """The item to measure now; None where nothing is left that `left_s` seconds of the share, or a shape's part of it, would do for."""
         first = {probe: items[0] for probe, items in self._waiting.items() if items}
-        fitting = [probe for probe, item in first.items() if self._expected_s(item) <= self._most_s(probe, left_s)]
+        fitting = [probe for probe, item in first.items() if self._expected_s(item) <= self.most_s(probe, left_s)]
         return self._waiting[min(fitting, key=self._turn)][0] if fitting else None
 
-    def _most_s(self, probe: str, left_s: float) -> float:
+    def most_s(self, probe: str, left_s: float) -> float:
+        """Seconds that this probe's next shape may take, with `left_s` of the share left."""
         needed = self._turn(probe)[0] == 0
         return min(left_s + (self._more_s if needed else 0.0), SHAPE_SHARE * self._share_s)
 
@@ -189,7 +190,7 @@ class FirstRound:
             self._largest[probe] = sample
         dear = sorted(filter(self._is_dear, waiting), key=lambda item: work(item.shape))
         others = [item for item in waiting if not self._is_dear(item)]
-        if before is None:
+        if before is None and probe not in self._anchors:
             others = [Item(probe=probe, shape=shape) for shape in spread_order([item.shape for item in others])]
         return [*others, *dear]
 

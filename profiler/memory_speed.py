@@ -27,8 +27,11 @@ CPU = torch.device("cpu")
 
 
 def read_speed() -> float:
-    """Bytes/s at which a CPU's memory is read just now, by one flush of its caches: a few milliseconds."""
-    return buffer_on(CPU).nbytes / lasted(flush_on(CPU))
+    """Bytes/s at which a CPU's memory is read just now, by a flush of caches that one before has emptied: what a call wrote is written back
+    on the first one's time."""
+    flush = flush_on(CPU)
+    flush()
+    return buffer_on(CPU).nbytes / lasted(flush)
 
 
 def usual_read_speed(samples: Sequence[Sample]) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from profiler.budget import FIRST_SHARE, SHAPE_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
+from profiler.budget import FIRST_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
 from profiler.processes import DiedError, MeasuringProcess
@@ -77,8 +77,9 @@ class Rounds:
             choice.saw(sample)
         ends_at = time.monotonic() + share_s
         repeat = repeat_s(self._depth, choice.waiting, share_s)
-        while (item := choice.next(left_s := ends_at - time.monotonic())) is not None and left_s + more_s > 0:
-            limit_s = min(left_s + more_s, SHAPE_SHARE * share_s)
+        while (item := choice.next(left_s := ends_at - time.monotonic())) is not None:
+            if (limit_s := choice.most_s(item.probe, left_s)) <= 0:
+                break
             choice.saw(self._ask(Request(item=item, repeat_s=repeat, limit_s=limit_s), 0))
             self._expected = self._depth.processes * (len(self._of(0)) + choice.waiting)
             self._tell()

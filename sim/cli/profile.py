@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     )
     depth = profile.add_mutually_exclusive_group()
     depth.add_argument("--quick", action="store_true", help="about a minute (default)")
-    depth.add_argument("--full", action="store_true", help="up to ten minutes: more shapes, more processes")
+    depth.add_argument("--full", action="store_true", help="up to ten minutes: more families and shapes")
     profile.add_argument("--out", type=Path, metavar="FILE", help="calibration file to write (default: <device>.json)")
     profile.add_argument("--list", action="store_true", help="show every probe, what it measures and what it costs, and measure nothing")
     profile.set_defaults(command=_profile)

@@ -184,7 +184,7 @@ def print_calibration(out: Console, calibration: Calibration, path: Path) -> Non
         out.print(f"  {note}", soft_wrap=True)
     use = f"leadtime run second-source --set calibration={path}"
     if not calibration.fits:
-        use = "not at all: nothing was measured in enough shapes to fit; profile with --full, when nothing else runs"
+        use = "not at all: nothing was measured in enough shapes to fit; profile with --full while nothing else runs"
     out.print(f"\nCalibration: {path}\nUse it:      {use}", soft_wrap=True)
 
 

@@ -84,7 +84,8 @@ def validation_notes(validation: Validation) -> list[str]:
     ratios = sorted(job.ratio for job in validation.jobs)
     notes.append(
         f"jobs: predicted over measured {median(ratios):.2f} at the median job, {ratios[0]:.2f} to {ratios[-1]:.2f} over all; what the "
-        "queue is off from measured durations is the engine's and the dispatching's error, the rest is the cost model's"
+        "queue is off from measured durations is the engine's and the dispatching's error, the rest is the cost model's "
+        "and what slowed memory meanwhile"
     )
     if validation.missed:
         apart = max((one for one in between_processes(validation.jobs, validation.pieces) if one), default=None)

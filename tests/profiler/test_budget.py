@@ -147,6 +147,11 @@ def test_what_was_too_slow_spares_the_larger_ones() -> None:
     assert sorted(left) == [64, 65, 66, 67]
 
 
+def test_an_anchors_shapes_come_as_they_are_given_after_one_succeeded_too() -> None:
+    planned = [Item(probe="step", shape={"layers": layers}) for layers in (3, 1, 4, 2)]
+    assert run(FirstRound(planned, {"step"}, 60.0), {"step": 1.0}, 60.0) == planned
+
+
 def test_an_anchor_too_slow_at_its_first_shape_is_not_tried_at_those_after_it() -> None:
     """They come smallest first, whatever the product of their sizes."""
     planned = [Item(probe="step", shape={"layers": layers}) for layers in (3, 1, 2)]
