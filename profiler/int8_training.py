@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from profiler.compiling import allow_variants, can_compile, fused
+from profiler.products import has_arithmetic, int8_sums, multiply
+from sim.scenario.workloads import Precision
 
 Quantising = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
 LARGEST = 127
@@ -42,7 +44,7 @@ def int8_product_in_blocks(left: torch.Tensor, right: torch.Tensor, out: torch.T
     quantised_right, column_scale = _as_it_lies(_quantised_in_blocks, right, 0)
     result = torch.empty(len(left), right.shape[1], dtype=left.dtype, device=left.device) if out is None else out
     for block in _blocks(len(left), right.shape[1]):
-        result[block] = torch._int_mm(quantised_left[block], quantised_right).float().mul_(row_scale[block]).mul_(column_scale)
+        result[block] = int8_sums(quantised_left[block], quantised_right).float().mul_(row_scale[block]).mul_(column_scale)
     return result
 
 
@@ -90,7 +92,7 @@ def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | No
         return int8_product_in_blocks(left, right, out)
     quantised_left, row_scale = _as_it_lies(fused(quantise), left, 1)
     quantised_right, column_scale = _as_it_lies(fused(quantise), right, 0)
-    product = torch._int_mm(quantised_left, quantised_right)
+    product = int8_sums(quantised_left, quantised_right)
     result = torch.empty(product.shape, dtype=left.dtype) if out is None else out
     fused(_scale_back)(product, row_scale, column_scale, result)
     return result
@@ -111,7 +113,7 @@ class _Int8Linear(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, switches: tuple[bool, bool, bool]) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         ctx.switches = switches
-        return product_here(x, weight.t()) if switches[0] else x @ weight.t()
+        return product_here(x, weight.t()) if switches[0] else multiply(x, weight.t())
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
@@ -119,9 +121,9 @@ class _Int8Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
-            grad_x = product_here(gradient, weight) if ctx.switches[1] else gradient @ weight
+            grad_x = product_here(gradient, weight) if ctx.switches[1] else multiply(gradient, weight)
         if ctx.needs_input_grad[1]:
-            grad_weight = product_here(gradient.t(), x) if ctx.switches[2] else gradient.t() @ x
+            grad_weight = product_here(gradient.t(), x) if ctx.switches[2] else multiply(gradient.t(), x)
         return grad_x, grad_weight, None
 
 
@@ -134,3 +136,16 @@ class Int8TrainingLinear(nn.Linear):
         switches = (self.output, self.grad_input, self.grad_weight)
         flat: torch.Tensor = _Int8Linear.apply(x.reshape(-1, x.shape[-1]), self.weight, switches)  # type: ignore[no-untyped-call]
         return flat.view(*x.shape[:-1], -1)
+
+
+class PlainTrainingLinear(Int8TrainingLinear):
+    """The same with none of them in INT8: what a bf16 layer takes where torch's own multiplies in plain loops."""
+
+    output = grad_input = grad_weight = False
+
+
+def training_linear(precision: Precision, device: torch.device) -> type[nn.Linear]:
+    """The linear layer, to be made without bias, that trains best in this precision on this device."""
+    if precision == "int8-mixed":
+        return Int8TrainingLinear
+    return nn.Linear if has_arithmetic(torch.bfloat16, device.type) else PlainTrainingLinear

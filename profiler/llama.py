@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import nn
 
-from profiler.int8_training import Int8TrainingLinear
+from profiler.int8_training import training_linear
 from profiler.probes import Shape
+from profiler.products import attention
 from sim.scenario.workloads import Precision
 
 
@@ -32,7 +33,7 @@ def attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tor
     theirs. One position's queries that share a head of keys go as rows of one product, so that the keys are read once (measured on two
     Zen 5 cores, three to a head over 1024 positions: an eighth of the time)."""
     if query.shape[2] > 1:
-        return F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        return attention(query, key, value)
     batch, _, _, size = query.shape
     return F.scaled_dot_product_attention(query.view(batch, key.shape[1], -1, size), key, value).view_as(query)
 
@@ -100,13 +101,13 @@ class Transformer(nn.Module):
     def __init__(self, shape: Shape, device: torch.device, *, precision: Precision = "bf16", positions: int | None = None) -> None:
         """`positions` that the rotary table knows: the shape's sequence where none are given."""
         super().__init__()
-        linear = Int8TrainingLinear if precision == "int8-mixed" else nn.Linear
+        linear = training_linear(precision, device)
         layer = (shape["hidden"], shape["heads"], shape["kv_heads"], shape["intermediate"])
         with device:  # random weights are drawn there: a host takes seconds for each billion, a GPU milliseconds
             self.embedding = nn.Embedding(shape["vocabulary"], shape["hidden"])
             self.layers = nn.ModuleList(Block(number, *layer, linear) for number in range(shape["layers"]))
             self.norm = RMSNorm(shape["hidden"])
-            self.head = nn.Linear(shape["hidden"], shape["vocabulary"], bias=False)
+            self.head = training_linear("bf16", device)(shape["hidden"], shape["vocabulary"], bias=False)
         self.bfloat16()
         self._table = rotary_table(positions or shape["sequence"], shape["hidden"] // shape["heads"]).to(device)
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import nn
 
+from profiler.int8_training import training_linear
 from profiler.llama import Transformer, token_loss
 from profiler.master_adamw import MasterAdamW
 from profiler.probes import Shape, Work
@@ -67,8 +68,9 @@ class MlpStep:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         batch, inputs, hidden, outputs = (shape[name] for name in ("batch", "inputs", "hidden", "outputs"))
+        linear = training_linear("bf16", device)
         with device:
-            layers = (nn.Linear(inputs, hidden, bias=False), nn.GELU(), nn.Linear(hidden, outputs, bias=False))
+            layers = (linear(inputs, hidden, bias=False), nn.GELU(), linear(hidden, outputs, bias=False))
         model = nn.Sequential(*layers).bfloat16()
         x = torch.randn(batch, inputs, device=device).bfloat16()
         target = torch.randn(batch, outputs, device=device).bfloat16()

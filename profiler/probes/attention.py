@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812  torch's own name for it
 
 from profiler.passes import forward_alone, with_backward
 from profiler.probes import Shape, Work, filled_space, random_numbers
+from profiler.products import attention, widened_note
 from sim.cost.attention import FAMILY, attention_bytes, attention_flops
 from sim.cost.passes import family
 
@@ -49,10 +49,10 @@ class Attention:
         query, key, value = (random_numbers(size, torch.bfloat16, device).requires_grad_() for _ in range(3))
 
         def call() -> torch.Tensor:
-            return F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True)
+            return attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
 
         run = with_backward(call, (query, key, value)) if self._training else forward_alone(call)
-        return Work(run, *self.counts(shape))
+        return Work(run, *self.counts(shape), note=widened_note(torch.bfloat16, device))
 
 
 PROBES = (Attention(training=False), Attention(training=True))

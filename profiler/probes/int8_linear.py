@@ -7,6 +7,7 @@ import torch
 from profiler.int8_training import compiles_here, product_here
 from profiler.probes import Shape, Work, random_numbers
 from profiler.probes.matmul import LAYOUTS, product_shapes
+from profiler.products import widened_note
 from sim.cost.products import FAMILIES, PRODUCTS, Product
 
 UNFUSED = "INT8 products ran block by block: no compiler here that torch.compile could use, so fused ones would be faster"
@@ -32,7 +33,7 @@ class Int8Linear:
         m, n, k = shape["m"], shape["n"], shape["k"]
         left, right = self._layout(*(random_numbers(size, torch.bfloat16, device) for size in ((m, k), (k, n))))
         out = torch.empty(m, n, dtype=torch.bfloat16, device=device)
-        note = None if (compiles := compiles_here(device)) else UNFUSED
+        note = widened_note(torch.int8, device) if (compiles := compiles_here(device)) else UNFUSED
         return Work(lambda: product_here(left, right, out), *self.counts(shape), note=note, compiles=compiles)
 
 

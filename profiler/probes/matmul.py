@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 
 from profiler.probes import Shape, Work, filled_space, random_numbers
+from profiler.products import multiply, multiply_int8, widened_note
 from sim.cost.products import PRODUCTS, Product
 
 LEAST_FLOPS, MOST_FLOPS = {"cpu": 5e7, "cuda": 2e9}, {"cpu": 2.5e10, "cuda": 5e12}
@@ -81,8 +82,8 @@ class Matmul:
         m, n, k = shape["m"], shape["n"], shape["k"]
         left, right = self._layout(self._random((m, k), device), self._random((k, n), device))
         out = torch.empty(m, n, dtype=self._written, device=device)
-        multiply = self._multiply
-        return Work(lambda: multiply(left, right, out=out), *self.counts(shape))
+        product, note = self._multiply, widened_note(self._torch_dtype, device)
+        return Work(lambda: product(left, right, out=out), *self.counts(shape), note=note)
 
     def _random(self, shape: tuple[int, int], device: torch.device) -> torch.Tensor:
         if self._torch_dtype == torch.int8:
@@ -119,8 +120,8 @@ def needs_tensor_cores(device: torch.device) -> None:
 PROBES = (
     Matmul("fp32", torch.float32, torch.mm),
     Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores, quick=False),
-    *(Matmul("bf16", torch.bfloat16, torch.mm, product=product) for product in PRODUCTS),
-    Matmul("fp16", torch.float16, torch.mm, quick=False),
+    *(Matmul("bf16", torch.bfloat16, multiply, product=product) for product in PRODUCTS),
+    Matmul("fp16", torch.float16, multiply, quick=False),
     Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=False),
-    Matmul("int8", torch.int8, torch._int_mm, torch.int32, quick=False),
+    Matmul("int8", torch.int8, multiply_int8, torch.int32, quick=False),
 )
