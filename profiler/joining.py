@@ -6,8 +6,8 @@ import numpy as np
 
 from profiler.budget import Depth
 from profiler.measuring import Item, Sample
-from profiler.memory_speed import Where, slowdowns
 from profiler.probes import Probe
+from profiler.speeds import Where, slowdowns
 from sim.cost.calibration import Measurement
 
 DISTURBED = 3.0
@@ -17,7 +17,7 @@ DISTURBED = 3.0
 def join(samples: Sequence[Sample], probes: Mapping[str, Probe]) -> tuple[list[Measurement], list[str]]:
     """Measurements by probe and shape, and notes on what was skipped or is in doubt.
 
-    A measurement is the median over processes of each one's median, had memory been as fast in all of them (`profiler.memory_speed`).
+    A measurement is the median over processes of each one's median, had memory and cores been as fast in all of them (`profiler.speeds`).
     """
     slowed = slowdowns(samples, probes)
     by_item: dict[str, list[Sample]] = {}

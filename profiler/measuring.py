@@ -71,6 +71,7 @@ class Sample(BaseModel):
     p95_s: float = 0.0
     calls: int = 0
     flush_s: float | None = None
+    product_s: float | None = None
     bytes: float = 0.0
     flops: float = 0.0
     peak_memory_bytes: float | None = None
@@ -127,6 +128,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         p95_s=timing.p95_s,
         calls=timing.calls,
         flush_s=timing.flush_s,
+        product_s=timing.product_s,
         bytes=work.bytes,
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated() - flushed) if device.type == "cuda" else None,

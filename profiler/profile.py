@@ -12,6 +12,7 @@ import numpy as np
 from profiler.torch_import import require_torch
 from sim.cost.calibration import Calibration, Device, Measurement, Software
 from sim.cost.fit import Fit
+from sim.cost.speeds import Speeds
 from sim.scenario.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def profile(
     from profiler.device import Moment, choose, describe, state_notes
     from profiler.joining import join, left_out_note, range_note
     from profiler.measuring import Item
-    from profiler.memory_speed import powers, speed_note, usual_read_speed
     from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
     from profiler.probes.collectives import GROUPED
     from profiler.rounds import Rounds
+    from profiler.speeds import powers, speed_note, usual_speeds
 
     depth = QUICK if quick else FULL
     chosen = choose(device)
@@ -67,7 +68,7 @@ def profile(
         left_out = left_out_note(items, partial.samples, depth)
         notes = (*state, range_note(measured), *filter(None, (speed_note(partial.samples), left_out, partial.note())), *doubts)
         calibration = _fitted(measured, probes, facts, software, depth.name, notes)
-        calibration = _minding_memory(calibration, powers(partial.samples, probes), usual_read_speed(partial.samples))
+        calibration = _at(usual_speeds(partial.samples), powers(partial.samples, probes), calibration)
         _write(target, calibration)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(partial.stopped()) from None
@@ -106,10 +107,11 @@ def _fitted(
     return calibration.model_copy(update={"anchors": anchors})
 
 
-def _minding_memory(calibration: Calibration, powers: Mapping[str, float], read_bytes_per_s: float | None) -> Calibration:
-    """With what each family's times have to do with the speed of memory; the probe of a family has its name."""
-    fits = {name: fit.model_copy(update={"memory_power": powers.get(name, 0.0)}) for name, fit in calibration.fits.items()}
-    return calibration.model_copy(update={"fits": fits, "memory_read_bytes_per_s": read_bytes_per_s})
+def _at(speeds: Speeds | None, powers: Mapping[str, tuple[float, float]], calibration: Calibration) -> Calibration:
+    """With the speeds that its times are given at, and what each family's have to do with them; the probe of a family has its name."""
+    minding = {name: dict(zip(("memory_power", "cores_power"), powers.get(name, (0.0, 0.0)), strict=True)) for name in calibration.fits}
+    fits = {name: fit.model_copy(update=minding[name]) for name, fit in calibration.fits.items()}
+    return calibration.model_copy(update={"fits": fits, "speeds": speeds})
 
 
 def _unfitted_note(operators: Sequence[Measurement], fits: Mapping[str, Fit]) -> list[str]:

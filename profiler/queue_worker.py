@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.cost.speeds import Speeds
+
 if TYPE_CHECKING:
     import torch
 
@@ -26,22 +28,22 @@ at once is partly in the last cache (measured: a tenth faster). A GPU's cache ho
 class WorkerPlan:
     """Pieces by probe name and shape, and what of the device the process may use.
 
-    It `tells_memory` where nobody else of the queue reads it meanwhile.
+    It `tells_speeds` where nobody else of the queue uses the device meanwhile.
     """
 
     pieces: tuple[tuple[str, dict[str, int]], ...]
     device: str
     threads: int
     folder: str
-    tells_memory: bool
+    tells_speeds: bool
 
 
 @dataclass(frozen=True)
 class Told:
-    """Of a job that ran: its seconds, and how fast memory was read right after."""
+    """Of a job that ran: its seconds, and how fast memory and cores were right after."""
 
     busy_s: float
-    memory_read_bytes_per_s: float | None
+    speeds: Speeds | None
 
 
 def _in_turn(probe: "Probe", shape: dict[str, int], device: "torch.device", folder: Path) -> "Work":
@@ -61,8 +63,8 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
 
-    from profiler.memory_speed import read_speed
     from profiler.probes import all_probes
+    from profiler.speeds import speeds_now
     from profiler.timing import settle
 
     torch.set_num_threads(plan.threads)
@@ -82,12 +84,12 @@ def serve(told: Connection, plan: WorkerPlan) -> None:
         for work in works:
             run(work, work.warm_up + 1)
             settle(work.call)
-        if plan.tells_memory:
-            read_speed()
+        if plan.tells_speeds:
+            speeds_now()
         told.send(READY)
         while (message := told.recv()) is not None:
             piece, repeats = message
-            told.send(Told(run(works[piece], repeats), read_speed() if plan.tells_memory else None))
+            told.send(Told(run(works[piece], repeats), speeds_now() if plan.tells_speeds else None))
     except EOFError:  # the parent is gone
         return
     except (RuntimeError, MemoryError, OSError) as error:  # torch says out of memory as a RuntimeError

@@ -40,7 +40,7 @@ def run_queue(
     On a CPU, a slot has its share of the cores. InputError where a process cannot prepare or run a piece.
     """
     known = tuple((piece.probe, piece.shape) for piece in pieces)
-    plan = WorkerPlan(known, device, max(1, cpu_cores() // slots), str(folder), tells_memory=device == "cpu" and slots == 1)
+    plan = WorkerPlan(known, device, max(1, cpu_cores() // slots), str(folder), tells_speeds=device == "cpu" and slots == 1)
     with _workers(plan, slots * (PROCESSES_A_SLOT if device == "cpu" or slots == 1 else 1)) as connections:
         return _Dispatch(jobs, connections, slots, order, progress).run()
 
@@ -145,7 +145,7 @@ class _Dispatch:
             assert told is not None
             job, slot, process, start_s = self._running.pop(connection)
             self._free.append(slot)
-            self._ran[job] = RanJob(start_s, end_s, told.busy_s, process, told.memory_read_bytes_per_s)
+            self._ran[job] = RanJob(start_s, end_s, told.busy_s, process, told.speeds)
             if self._progress is not None:
                 self._progress(len(self._ran), len(self._jobs))
 

@@ -14,6 +14,7 @@ import torch
 
 from profiler.flushing import flush_on
 from profiler.probes import Work
+from profiler.yardstick import yardstick
 
 if sys.platform != "win32":
     import resource
@@ -32,6 +33,8 @@ FEW_PAGES = 64
 """A call that is given fewer has all that it needs."""
 FLUSHES = 3
 """Of a CPU's caches before each call: one empties them, several tell how fast memory is just then."""
+PRODUCTS = 3
+"""Of the yardstick before the flushes, after one that brings its operands back into the caches."""
 WARM_S = 0.025
 """A GPU is kept busy this long before it is timed, that its clocks may rise (as triton's `do_bench` does)."""
 
@@ -42,13 +45,15 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call takes within one process, over `calls` of them; `flush_s` is what a flush of a CPU's caches took meanwhile."""
+    """Seconds a call takes within one process, over `calls` of them; meanwhile, a flush of a CPU's caches took `flush_s`, the yardstick
+    `product_s`."""
 
     median_s: float
     p5_s: float
     p95_s: float
     calls: int
     flush_s: float | None = None
+    product_s: float | None = None
 
 
 def once(call: Callable[[], object], device: torch.device) -> float:
@@ -84,13 +89,13 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
         settle(work.call)
     least = _least_calls(last_s)
     flush = flush_on(device) if work.cold else None
-    flushes: list[float] = []
+    beside: tuple[float, ...] = ()
     if device.type == "cuda":
         samples = _cuda_samples(work.call, repeat_s, flush, least)
     else:
-        samples, flushes = _cpu_samples(work.call, repeat_s, flush, least)
+        samples, beside = _cpu_samples(work.call, repeat_s, flush, least)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
-    return Timing(float(median), float(p5), float(p95), len(samples), float(np.median(flushes)) if flushes else None)
+    return Timing(float(median), float(p5), float(p95), len(samples), *beside)
 
 
 def _least_calls(seconds: float) -> int:
@@ -114,16 +119,20 @@ def _pages_given() -> int:
 
 def _cpu_samples(
     call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int
-) -> tuple[list[float], list[float]]:
-    """Seconds of each call and of each flush before it: for as long as both take `PATIENCE` times `repeat_s`, and `least` calls."""
+) -> tuple[list[float], tuple[float, ...]]:
+    """Seconds of each call, for as long as calls and what goes before them take `PATIENCE` times `repeat_s`, and `least` calls; with a
+    `flush`, the median seconds of that and of the yardstick too."""
     samples: list[float] = []
     flushes: list[float] = []
+    products: list[float] = []
     until = time.perf_counter() + PATIENCE * repeat_s
     while len(samples) < least or (sum(samples) < repeat_s and time.perf_counter() < until):
         if flush is not None:
+            yardstick()()
+            products += [lasted(yardstick()) for _ in range(PRODUCTS)]
             flushes += [lasted(flush) for _ in range(FLUSHES)]
         samples.append(lasted(call))
-    return samples, flushes
+    return samples, (float(np.median(flushes)), float(np.median(products))) if flush is not None else ()
 
 
 def lasted(call: Callable[[], object]) -> float:

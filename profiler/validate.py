@@ -4,10 +4,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from profiler.torch_import import require_torch
 from sim.cost.calibration import Calibration, Device
+from sim.cost.speeds import Speeds
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 
 Progress = Callable[[int, int], None]
@@ -22,10 +22,9 @@ class RealQueue:
     notes: list[str]
 
     @property
-    def memory_read_bytes_per_s(self) -> float | None:
+    def speeds(self) -> Speeds | None:
         """At the median job; None where none told."""
-        told = [one.memory_read_bytes_per_s for one in self.ran if one.memory_read_bytes_per_s is not None]
-        return median(told) if told else None
+        return Speeds.usual(one.speeds for one in self.ran)
 
 
 def device_here(kind: str | None = None) -> Device:
@@ -43,13 +42,13 @@ def pieces_for(calibration: Calibration) -> list[Piece]:
     return predicted_pieces(_torch_name(calibration), calibration)
 
 
-def at_memory_speed(pieces: Sequence[Piece], calibration: Calibration, bytes_per_s: float | None) -> list[Piece] | None:
-    """The same, predicted for memory that is read at this speed; None where the speed, or the calibration's own, is not known."""
-    if bytes_per_s is None or calibration.memory_read_bytes_per_s is None:
+def at_speeds(pieces: Sequence[Piece], calibration: Calibration, speeds: Speeds | None) -> list[Piece] | None:
+    """The same, predicted for memory and cores as fast as that; None where the speeds, or the calibration's own, are not known."""
+    if speeds is None or calibration.speeds is None:
         return None
     from profiler.queue_pieces import predicted_again
 
-    return predicted_again(pieces, calibration.at_memory_speed(bytes_per_s))
+    return predicted_again(pieces, calibration.at_speeds(speeds))
 
 
 def _torch_name(calibration: Calibration) -> str:
@@ -68,8 +67,7 @@ def run_real_queue(
     with tempfile.TemporaryDirectory(prefix="leadtime-validate-") as folder:
         ran = run_queue(pieces, jobs, device=device, slots=slots, order=order, folder=Path(folder), progress=progress)
     queue = RealQueue(ran, now(), state_notes(choose(device), before, Moment.now()))
-    if speed := queue.memory_read_bytes_per_s:
-        usual = calibration.memory_read_bytes_per_s
-        beside = f", and at {usual / 1e9:.0f} GB/s at the median of its profile" if usual else ""
-        queue.notes.append(f"memory was read at {speed / 1e9:.0f} GB/s at the median job{beside}")
+    if queue.speeds is not None:
+        usual = calibration.speeds
+        queue.notes.append(f"at the median job, {queue.speeds}{f'; at the median of its profile, {usual}' if usual else ''}")
     return queue

@@ -43,7 +43,7 @@ def _published(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     if options.published:
         return _published(options)
-    from profiler.validate import at_memory_speed, device_here, pieces_for, run_real_queue
+    from profiler.validate import at_speeds, device_here, pieces_for, run_real_queue
     from sim.cost.calibration import load_calibration
     from sim.cost.devices import calibration_file
     from sim.cost.validation import refuse_other_device, validation_file, writable_file, write_validation
@@ -59,9 +59,9 @@ def _validate(options: argparse.Namespace) -> int:
     jobs = draw_queue(pieces, options.jobs, options.workers, options.seed)
     with progress("jobs") as step:
         real = run_real_queue(pieces, jobs, calibration, **served, progress=step)
-    told: Any = {"date": real.date, "notes": real.notes, "memory_read_bytes_per_s": real.memory_read_bytes_per_s}
-    slowed = at_memory_speed(pieces, calibration, real.memory_read_bytes_per_s)
-    validation = compare_queue(pieces, jobs, real.ran, calibration, **served, **told, seed=options.seed, pieces_at_memory_speed=slowed)
+    told: Any = {"date": real.date, "notes": real.notes, "speeds": real.speeds}
+    slowed = at_speeds(pieces, calibration, real.speeds)
+    validation = compare_queue(pieces, jobs, real.ran, calibration, **served, **told, seed=options.seed, pieces_at_speeds=slowed)
     write_validation(target, validation)
     if options.json:
         print(

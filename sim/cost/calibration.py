@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import ValidationError
 
 from sim.cost.fit import Fit, NonNegative, Part, Positive
+from sim.cost.speeds import Speeds
 from sim.scenario.errors import InputError, Problem
 
 
@@ -44,7 +45,8 @@ class Software(Part):
 class Measurement(Part):
     """One timed shape: `repeats` calls in several fresh processes, whose own medians are `process_medians_s`.
 
-    `median_s` is theirs, had the device's memory been as fast for all of them as it was for the median sample of the whole profile.
+    `median_s` is theirs, had the device's memory and cores been as fast for all of them as they were for the median sample of the whole
+    profile.
     """
 
     probe: str
@@ -73,8 +75,8 @@ class Calibration(Part):
     date: str
     device: Device
     software: Software
-    memory_read_bytes_per_s: Positive | None = None
-    """How fast memory was read at the median of the profile, at which its times are given; None where nothing told (a GPU's is its own)."""
+    speeds: Speeds | None = None
+    """Those of the median of the profile, at which its times are given; None where nothing told (a GPU is its user's own)."""
     fits: dict[str, Fit]
     measurements: tuple[Measurement, ...] = ()
     anchors: tuple[Measurement, ...] = ()
@@ -102,13 +104,14 @@ class Calibration(Part):
         fits = {name: fit.scaled(factors.get(name, 1.0)) for name, fit in self.fits.items()}
         return self.model_copy(update={"fits": fits})
 
-    def at_memory_speed(self, bytes_per_s: float) -> Self:
-        """A copy as the device is while its memory is read at this speed; the same where the profile did not tell."""
-        if self.memory_read_bytes_per_s is None:
+    def at_speeds(self, speeds: Speeds) -> Self:
+        """A copy as the device is while its memory and cores are this fast; the same where the profile did not tell."""
+        if self.speeds is None:
             return self
-        slower = self.memory_read_bytes_per_s / bytes_per_s
-        copy = self.scaled({name: slower**fit.memory_power for name, fit in self.fits.items()})
-        return copy.model_copy(update={"memory_read_bytes_per_s": bytes_per_s})
+        memory = self.speeds.memory_bytes_per_s / speeds.memory_bytes_per_s
+        cores = self.speeds.cores_flops_per_s / speeds.cores_flops_per_s
+        copy = self.scaled({name: memory**fit.memory_power * cores**fit.cores_power for name, fit in self.fits.items()})
+        return copy.model_copy(update={"speeds": speeds})
 
 
 def load_calibration(path: Path) -> Calibration:

@@ -66,8 +66,8 @@ class Correction(Part):
 
 class Fit(Part):
     """`half` holds, by name of a size, that at which it alone halves the rate: M, N, K of a product, heads, sequence and head of attention.
-    `tile` is how many keys a kernel of causal attention computes at a time. Seconds go with this power (`memory_power`) of those in which
-    the device's memory is read, where a profile saw others slow it: 0 where they had no part in it.
+    `tile` is how many keys a kernel of causal attention computes at a time. Seconds go with these powers of those in which the device's
+    memory is read and its cores multiply, where a profile saw others slow them (`sim.cost.speeds`): 0 where that had no part in it.
 
     Errors are absolute relative errors of shapes predicted by fits that never saw them (`held_out_shapes` of them; cross-validation); for a
     datasheet they are the stated uncertainty.
@@ -82,6 +82,7 @@ class Fit(Part):
     bytes_per_s: Positive | None = None
     correction: Correction | None = None
     memory_power: NonNegative = 0.0
+    cores_power: NonNegative = 0.0
     error_median: NonNegative
     error_p95: NonNegative
     fitted_shapes: int = 0

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from sim.cost.calibration import Calibration, Device
 from sim.cost.fit import NonNegative, Part, Positive
+from sim.cost.speeds import Speeds
 from sim.scenario.errors import InputError
 
 TARGETS = {"makespan": 0.05, "wait.mean": 0.10}
@@ -39,14 +40,14 @@ class QueuedJob:
 class RanJob:
     """What happened to a job, in seconds since the clock started: sent to a slot, heard of its end; `busy_s` is its own process's count.
 
-    `process` is the number of the process that ran it, `memory_read_bytes_per_s` how fast that read memory right after, where it told.
+    `process` is the number of the process that ran it, `speeds` those of the device right after, where it told.
     """
 
     start_s: float
     end_s: float
     busy_s: float
     process: int
-    memory_read_bytes_per_s: float | None = None
+    speeds: Speeds | None = None
 
 
 class Piece(Part):
@@ -80,13 +81,13 @@ class ValidatedJob(Part):
 class Compared(Part):
     """One figure of the queue in seconds: as simulated from the calibration, as measured, as simulated from the measured durations.
 
-    `at_memory_speed_s` is simulated from the calibration at the speed at which memory was read during the queue, where both are known.
+    `at_speeds_s` is simulated from the calibration at the speeds that memory and cores had during the queue, where both are known.
     """
 
     predicted_s: NonNegative
     measured_s: NonNegative
     replayed_s: NonNegative
-    at_memory_speed_s: NonNegative | None = None
+    at_speeds_s: NonNegative | None = None
 
     @property
     def error(self) -> float:
@@ -94,9 +95,9 @@ class Compared(Part):
         return _error(self.predicted_s, self.measured_s)
 
     @property
-    def error_at_memory_speed(self) -> float | None:
-        """What is left of the prediction's error when memory is known to have been as fast as it was."""
-        return None if self.at_memory_speed_s is None else _error(self.at_memory_speed_s, self.measured_s)
+    def error_at_speeds(self) -> float | None:
+        """What is left of the prediction's error when memory and cores are known to have been as fast as they were."""
+        return None if self.at_speeds_s is None else _error(self.at_speeds_s, self.measured_s)
 
     @property
     def engine_error(self) -> float:
@@ -131,7 +132,7 @@ class Validation(Part):
     pieces: tuple[Piece, ...]
     jobs: tuple[ValidatedJob, ...]
     figures: dict[str, Compared]
-    memory_read_bytes_per_s: Positive | None = None
+    speeds: Speeds | None = None
     """At the median job."""
     notes: tuple[str, ...] = ()
 

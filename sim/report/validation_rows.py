@@ -10,18 +10,18 @@ from sim.scenario.units import format_duration
 
 def figure_rows(validation: Validation) -> Rows:
     """Makespan and waits: predicted, measured, and what is left of the error where durations are the measured ones; between them, where it
-    is known, what is left where memory is as fast as it was meanwhile."""
+    is known, what is left where memory and cores are as fast as they were meanwhile."""
     cells = []
-    at_speed = any(one.at_memory_speed_s is not None for one in validation.figures.values())
+    at_speed = any(one.at_speeds_s is not None for one in validation.figures.values())
     for name, one in validation.figures.items():
         target = f"within {TARGETS[name]:.0%}: {'missed' if name in validation.missed else 'met'}" if name in TARGETS else "–"
         row = [TITLES.get(name, name), format_duration(one.predicted_s), format_duration(one.measured_s), f"{one.error:+.1%}", target]
-        if one.at_memory_speed_s is not None and one.error_at_memory_speed is not None:
-            row += [format_duration(one.at_memory_speed_s), f"{one.error_at_memory_speed:+.1%}"]
+        if one.at_speeds_s is not None and one.error_at_speeds is not None:
+            row += [format_duration(one.at_speeds_s), f"{one.error_at_speeds:+.1%}"]
         cells.append((*row, format_duration(one.replayed_s), f"{one.engine_error:+.1%}"))
     headings = ["the queue", "predicted", "measured", "error", "target", "simulated from measured durations", "error"]
     if at_speed:
-        headings[5:5] = ["predicted at the memory speed found", "error"]
+        headings[5:5] = ["predicted at the speeds found", "error"]
     return Rows("The queue", tuple(headings), tuple(cells))
 
 
@@ -85,7 +85,7 @@ def validation_notes(validation: Validation) -> list[str]:
     notes.append(
         f"jobs: predicted over measured {median(ratios):.2f} at the median job, {ratios[0]:.2f} to {ratios[-1]:.2f} over all; what the "
         "queue is off from measured durations is the engine's and the dispatching's error, the rest is the cost model's "
-        "and what slowed memory meanwhile"
+        "and what slowed memory and cores meanwhile"
     )
     if validation.missed:
         apart = max((one for one in between_processes(validation.jobs, validation.pieces) if one), default=None)

@@ -11,6 +11,7 @@ import numpy as np
 
 import sim
 from sim.cost.calibration import Calibration
+from sim.cost.speeds import Speeds
 from sim.cost.validation import Compared, Order, Piece, QueuedJob, RanJob, ValidatedJob, Validation, fingerprint
 from sim.demand.streams import stream
 from sim.demand.table import Floats, JobTable
@@ -69,12 +70,12 @@ def compare_queue(
     seed: int,
     date: str,
     notes: Sequence[str] = (),
-    memory_read_bytes_per_s: float | None = None,
-    pieces_at_memory_speed: Sequence[Piece] | None = None,
+    speeds: Speeds | None = None,
+    pieces_at_speeds: Sequence[Piece] | None = None,
 ) -> Validation:
     """What happened beside what the calibration and the engine say would.
 
-    `pieces_at_memory_speed` are the pieces as the calibration predicts them at the speed at which memory was read during the queue.
+    `pieces_at_speeds` are the pieces as the calibration predicts them at the `speeds` that memory and cores had during the queue.
     """
     predicted_s = predicted_durations(pieces, jobs, slots)
     busy_s = np.array([one.busy_s for one in ran])
@@ -84,9 +85,9 @@ def compare_queue(
         "measured_s": _figures(jobs, *measured),
         "replayed_s": _figures(jobs, *simulated_queue(jobs, busy_s, slots, order)),
     }
-    if pieces_at_memory_speed is not None:
-        durations_s = predicted_durations(pieces_at_memory_speed, jobs, slots)
-        figures["at_memory_speed_s"] = _figures(jobs, *simulated_queue(jobs, durations_s, slots, order))
+    if pieces_at_speeds is not None:
+        durations_s = predicted_durations(pieces_at_speeds, jobs, slots)
+        figures["at_speeds_s"] = _figures(jobs, *simulated_queue(jobs, durations_s, slots, order))
     return Validation(
         leadtime_version=sim.__version__,
         date=date,
@@ -111,7 +112,7 @@ def compare_queue(
             for job, one, seconds in zip(jobs, ran, predicted_s, strict=True)
         ),
         figures={name: Compared(**{how: told[name] for how, told in figures.items()}) for name in figures["measured_s"]},
-        memory_read_bytes_per_s=memory_read_bytes_per_s,
+        speeds=speeds,
         notes=tuple(notes),
     )
 

@@ -89,12 +89,19 @@ def test_a_cold_call_is_timed_without_the_flush_before_it(clock: Clock, monkeypa
         done.append("call")
         clock.sleep(0.0001)
 
+    def product() -> None:
+        done.append("product")
+        clock.sleep(0.0003)
+
     monkeypatch.setattr(timing, "flush_on", lambda _: flush)
+    monkeypatch.setattr(timing, "yardstick", lambda: product)
     found = timing.time_call(work(call, cold=True), CPU, 0.04)
     assert (found.p5_s, found.p95_s) == pytest.approx((0.0001, 0.0001))
-    assert done == ["call", "call", *[*["flush"] * timing.FLUSHES, "call"] * found.calls]
-    assert found.calls == pytest.approx(timing.PATIENCE * 0.04 / (timing.FLUSHES * 0.002 + 0.0001), abs=1)
-    assert found.flush_s == pytest.approx(0.002)
+    before = [*["product"] * (timing.PRODUCTS + 1), *["flush"] * timing.FLUSHES]
+    assert done == ["call", "call", *[*before, "call"] * found.calls]
+    each_s = (timing.PRODUCTS + 1) * 0.0003 + timing.FLUSHES * 0.002 + 0.0001
+    assert found.calls == pytest.approx(timing.PATIENCE * 0.04 / each_s, abs=1)
+    assert (found.flush_s, found.product_s) == pytest.approx((0.002, 0.0003))
 
 
 def test_a_slow_call_is_still_timed_several_times(clock: Clock) -> None:

@@ -43,7 +43,7 @@ def test_one_slot_runs_one_job_at_a_time_and_none_before_it_came(ran: tuple[Orde
     assert all(one.end_s <= after.start_s for one, after in pairwise(in_order))
     assert all(one.start_s >= job.arrival_s for one, job in zip(result, JOBS, strict=True))
     assert all(0 < one.busy_s <= one.end_s - one.start_s for one in result)
-    assert all((one.memory_read_bytes_per_s or 0.0) > 1e8 for one in result)
+    assert all(one.speeds and one.speeds.memory_bytes_per_s > 1e8 and one.speeds.cores_flops_per_s > 1e8 for one in result)
     assert steps == [(done, 12) for done in range(1, 13)]
 
 
@@ -66,7 +66,7 @@ def test_slots_run_side_by_side(tmp_path: Path) -> None:
     first, second, third, fourth = run_queue(TINY, jobs, device="cpu", slots=2, order="fifo", folder=tmp_path)
     assert second.start_s < first.end_s
     assert min(first.end_s, second.end_s) <= third.start_s <= fourth.start_s
-    assert first.memory_read_bytes_per_s is None  # the other slot reads it at the same time
+    assert first.speeds is None  # the other slot uses memory and cores at the same time
 
 
 def test_a_piece_that_cannot_be_prepared_is_said_and_no_process_is_left(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.cost.devices import shipped_calibration
+from sim.cost.speeds import Speeds
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob, Validation, between_processes
 from sim.demand.table import Floats
 from sim.report.validation_rows import figure_rows
@@ -20,14 +21,15 @@ PIECES = [
     Piece(kind="training", probe="transformer-step", shape={"layers": 2}, predicted_s=0.4),
 ]
 CALIBRATION = shipped_calibration("h100-sxm")
+SPEEDS = Speeds(memory_bytes_per_s=3e10, cores_flops_per_s=1e11)
 
 
 def compared(
-    jobs: list[QueuedJob], ran: list[RanJob], slots: int = 1, order: Order = "fifo", at_memory_speed: list[Piece] | None = None
+    jobs: list[QueuedJob], ran: list[RanJob], slots: int = 1, order: Order = "fifo", at_speeds: list[Piece] | None = None
 ) -> Validation:
     return compare_queue(
         PIECES, jobs, ran, CALIBRATION, slots=slots, order=order, seed=0, date="2026-11-24T00:00:00+00:00",
-        memory_read_bytes_per_s=3e10 if at_memory_speed else None, pieces_at_memory_speed=at_memory_speed,
+        speeds=SPEEDS if at_speeds else None, pieces_at_speeds=at_speeds,
     )  # fmt: skip
 
 
@@ -92,18 +94,18 @@ def test_a_slower_device_is_the_cost_models_error_and_not_the_engines() -> None:
     assert all(figure.engine_error == 0 for figure in validation.figures.values())
 
 
-def test_memory_that_others_slowed_is_neither_models_nor_engines_error() -> None:
-    """Everything takes a quarter longer, and the calibration says so of that memory: the plain prediction misses, the other is right."""
+def test_what_others_slowed_is_neither_models_nor_engines_error() -> None:
+    """Everything takes a quarter longer, and the calibration says so of such speeds: the plain prediction misses, the other is right."""
     jobs = draw_queue(PIECES, 40, 1, 2)
     slowed = [piece.model_copy(update={"predicted_s": piece.predicted_s * 1.25}) for piece in PIECES]
     ran = as_simulated(jobs, predicted_durations(slowed, jobs, 1), 1, "fifo")
-    validation = compared(jobs, ran, at_memory_speed=slowed)
+    validation = compared(jobs, ran, at_speeds=slowed)
     assert validation.missed == ["makespan", "wait.mean"]
-    assert validation.memory_read_bytes_per_s == 3e10
-    assert [one.error_at_memory_speed for one in validation.figures.values()] == [0.0] * 3
+    assert validation.speeds == SPEEDS
+    assert [one.error_at_speeds for one in validation.figures.values()] == [0.0] * 3
     assert figure_rows(validation).headings.count("error") == 3
     plain = compared(jobs, ran)
-    assert all(one.error_at_memory_speed is None for one in plain.figures.values())
+    assert all(one.error_at_speeds is None for one in plain.figures.values())
     assert {len(row) for row in figure_rows(plain).cells} == {len(figure_rows(plain).headings)} == {7}
 
 
