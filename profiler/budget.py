@@ -109,6 +109,8 @@ class FirstRound:
         self._anchors = set(anchors)
         self._waiting: dict[str, list[Item]] = {}
         self._spent_s: dict[str, float] = {}
+        self._compiling_s: dict[str, float] = {}
+        """Of it, by probe: no probe's turn comes later for what its next shapes are spared."""
         self._taken: dict[str, int] = {}
         self._largest: dict[str, Sample] = {}
         """By probe, of those that were measured: what tells best how long larger ones take."""
@@ -141,7 +143,7 @@ class FirstRound:
 
     def _turn(self, probe: str) -> tuple[int, float, int]:
         """Lower goes first: needed for a fit, a first anchor, the rest, what is dear; among equals the probe that had the least time."""
-        taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0)
+        taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0) - self._compiling_s.get(probe, 0.0)
         if spent_s > PROBE_SHARE * (self._share_s + self._more_s) or self._is_dear(self._waiting[probe][0]):
             rank = 3
         elif probe in self._anchors:
@@ -181,6 +183,7 @@ class FirstRound:
             waiting = self._by_price(probe, waiting, sample)
         self._waiting[probe] = waiting
         self._spent_s[probe] = self._spent_s.get(probe, 0.0) + sample.elapsed_s
+        self._compiling_s[probe] = self._compiling_s.get(probe, 0.0) + sample.compiling_s
         self._taken[probe] = self._taken.get(probe, 0) + (not refused)
 
     def _by_price(self, probe: str, waiting: list[Item], sample: Sample) -> list[Item]:

@@ -15,10 +15,10 @@ MOST_VARIANTS = 64
 
 
 @cache
-def fused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled for any sizes; the same kernels whenever it is asked for."""
+def fused(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """The function compiled for any sizes, with more of the compiler's `options`; the same kernels whenever it is asked for."""
     allow_variants(MOST_VARIANTS)
-    compiled: Callable[..., Any] = torch.compile(function, dynamic=True, options=THREADED)
+    compiled: Callable[..., Any] = torch.compile(function, dynamic=True, options=THREADED | options)
     return compiled
 
 

@@ -57,7 +57,8 @@ class Sample(BaseModel):
     """One item in one process; `skipped` says why there is no time, and `scope` what that is true of: the shape, larger ones too, the whole
     probe, or only this process, which died of it.
 
-    `measured` is the smaller shape that was measured where the planned one did not fit in memory; `elapsed_s` is what all of it took.
+    `measured` is the smaller shape that was measured where the planned one did not fit in memory; `elapsed_s` is what all of it took,
+    `compiling_s` of it to compile.
     """
 
     item: Item
@@ -66,6 +67,7 @@ class Sample(BaseModel):
     scope: Literal["shape", "larger", "probe", "process"] = "shape"
     measured: Shape | None = None
     elapsed_s: float = 0.0
+    compiling_s: float = 0.0
     median_s: float = 0.0
     p5_s: float = 0.0
     p95_s: float = 0.0
@@ -127,6 +129,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         p5_s=timing.p5_s,
         p95_s=timing.p95_s,
         calls=timing.calls,
+        compiling_s=timing.compiling_s,
         flush_s=timing.flush_s,
         product_s=timing.product_s,
         bytes=work.bytes,

@@ -45,13 +45,14 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call takes within one process, over `calls` of them; meanwhile, a flush of a CPU's caches took `flush_s`, the yardstick
-    `product_s`."""
+    """Seconds a call takes within one process, over `calls` of them, after `compiling_s` of a first one that compiled; meanwhile, a flush
+    of a CPU's caches took `flush_s`, the yardstick `product_s`."""
 
     median_s: float
     p5_s: float
     p95_s: float
     calls: int
+    compiling_s: float = 0.0
     flush_s: float | None = None
     product_s: float | None = None
 
@@ -75,8 +76,7 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
 def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
     """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up, or once where it is long; TooSlowError where
     `limit_s` would not do."""
-    if work.compiles:
-        _seconds(work.call, device)  # which may be as long as compilers take: nobody's time
+    compiling_s = _seconds(work.call, device) if work.compiles else 0.0
     began = time.perf_counter()
     last_s = once(work.call, device)
     calls = _least_calls(last_s) + work.warm_up - 1
@@ -95,7 +95,7 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
     else:
         samples, beside = _cpu_samples(work.call, repeat_s, flush, least)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
-    return Timing(float(median), float(p5), float(p95), len(samples), *beside)
+    return Timing(float(median), float(p5), float(p95), len(samples), compiling_s, *beside)
 
 
 def _least_calls(seconds: float) -> int:

@@ -7,6 +7,7 @@ by operation, on chunks that stay in cache in between. Everything is fp32 inside
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -21,6 +22,9 @@ from profiler.merging.ties import thresholds, ties
 Arithmetic = Callable[..., torch.Tensor]
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 26}
 """Elements of a chunk where nothing is fused: its temporaries stay in a CPU's last cache; a GPU wants few, large kernels."""
+REPEATED: dict[str, Any] = {"realize_reads_threshold": 16, "realize_acc_reads_threshold": 1000}
+"""DARE-TIES writes out an expert's difference wherever it is used, up to 16 times, instead of holding it in between: the C++ compiler keeps
+all in registers then (measured for eight experts on two Zen 3 cores: 54 ms for 126; TIES would gain nothing and compile twice as long)."""
 VECTOR = 16
 """Triton reads several elements at once only where it knows that a size is a multiple of this; compiled for any, it reads them one by one
 (published for an H100: 3.5 times as long, PyTorch pull request 193614)."""
@@ -98,4 +102,4 @@ def _fused(arithmetic: Arithmetic, device: str) -> Callable[..., None] | None:
         out.copy_(arithmetic(models, place, *parameters))
 
     # `run` is one code object for every arithmetic, number of experts and dtype.
-    return fused(run) if can_compile(device) else None
+    return fused(run, **(REPEATED if arithmetic is dare_ties and device == "cpu" else {})) if can_compile(device) else None

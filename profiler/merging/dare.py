@@ -26,12 +26,12 @@ def dare_ties(
     """The merged values in fp32. `models` is the base, then the experts; `keys` are int32 by expert, `start` the first element's place."""
     base = models[0].float()
     place = torch.arange(base.numel(), dtype=torch.int32, device=base.device) + start
-    most = density * 2.0**RESOLUTION
+    most = (density * 2.0**RESOLUTION).ceil().int()
     kept = []
     for index in range(1, len(models)):
-        drawn = mixed(place + keys[index - 1]).float()
-        kept.append(torch.where(drawn < most, (models[index].float() - base) / density, 0.0))
-    return base + scale * elected_mean(kept, weights)
+        drawn = mixed(place + keys[index - 1])
+        kept.append(torch.where(drawn < most, models[index].float() - base, 0.0))
+    return base + scale / density * elected_mean(kept, weights)
 
 
 def mixed(x: torch.Tensor) -> torch.Tensor:
