@@ -7,7 +7,7 @@ yardsticks' by two powers, 0 to about 1, which all of its shapes tell together, 
 given as at the median speeds of the whole profile, and the powers let a fit be moved to others.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from profiler.flushing import buffer_on, flush_on
 from profiler.measuring import Sample
-from profiler.timing import lasted
-from profiler.yardstick import FLOPS, yardstick
+from profiler.timing import yardsticks_s
+from profiler.yardstick import FLOPS
 from sim.cost.speeds import Speeds
 
 Floats = NDArray[np.float64]
@@ -30,20 +30,13 @@ MOST_POWER = 1.5
 """Writes may suffer more than the reads of a flush do."""
 TOLD = 1.1
 """Speeds that differ by more than this (95 % to 5 %) are worth a note."""
-READS = 5
-"""Of each yardstick for one reading."""
 CPU = torch.device("cpu")
 
 
 def speeds_now() -> Speeds:
-    """A CPU's, just now."""
-    return _speeds(_read_s(flush_on(CPU)), _read_s(yardstick()))
-
-
-def _read_s(call: Callable[[], object]) -> float:
-    """Seconds of a yardstick that went once before: what others wrote is written back on the first one's time."""
-    call()
-    return float(np.median([lasted(call) for _ in range(READS)]))
+    """A CPU's, just now, by as many yardsticks as go before a timed call: more flushes would find their own lines."""
+    flushes, products = yardsticks_s(flush_on(CPU))
+    return _speeds(float(np.median(flushes)), float(np.median(products)))
 
 
 def _speeds(flush_s: float, product_s: float) -> Speeds:

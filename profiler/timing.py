@@ -128,11 +128,17 @@ def _cpu_samples(
     until = time.perf_counter() + PATIENCE * repeat_s
     while len(samples) < least or (sum(samples) < repeat_s and time.perf_counter() < until):
         if flush is not None:
-            yardstick()()
-            products += [lasted(yardstick()) for _ in range(PRODUCTS)]
-            flushes += [lasted(flush) for _ in range(FLUSHES)]
+            own = yardsticks_s(flush)
+            flushes, products = [*flushes, *own[0]], [*products, *own[1]]
         samples.append(lasted(call))
     return samples, (float(np.median(flushes)), float(np.median(products))) if flush is not None else ()
+
+
+def yardsticks_s(flush: Callable[[], object]) -> tuple[list[float], list[float]]:
+    """Seconds of several flushes, and of several small products before them, always in this order: each finds what the last one left."""
+    yardstick()()
+    products = [lasted(yardstick()) for _ in range(PRODUCTS)]
+    return [lasted(flush) for _ in range(FLUSHES)], products
 
 
 def lasted(call: Callable[[], object]) -> float:
