@@ -136,7 +136,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated() - flushed) if device.type == "cuda" else None,
         energy_j=joules,
-        note=work.note or _throttled(held_back, item),
+        note="; ".join(filter(None, (work.note, _throttled(held_back, item)))) or None,
     )
 
 
