@@ -12,9 +12,7 @@ import torch.nn.functional as F  # noqa: N812  torch's own name for it
 
 FEW_ROWS = 16
 """Below, a product is bound by reading its right operand, which widening would read and write over again (a decode's products)."""
-
-
-TOLD: dict[torch.dtype, Callable[[], bool]] = {
+HAS_KERNELS: dict[torch.dtype, Callable[[], bool]] = {
     torch.bfloat16: lambda: torch.ops.mkldnn._is_mkldnn_bf16_supported(),
     torch.float16: lambda: torch.ops.mkldnn._is_mkldnn_fp16_supported(),
     torch.int8: lambda: torch.cpu._is_vnni_supported(),
@@ -25,7 +23,7 @@ TOLD: dict[torch.dtype, Callable[[], bool]] = {
 @cache
 def has_arithmetic(dtype: torch.dtype, device: str) -> bool:
     """Whether products of this dtype have kernels of their own on devices of this type; any but a CPU is taken to have them."""
-    return device != "cpu" or dtype not in TOLD or TOLD[dtype]()
+    return device != "cpu" or dtype not in HAS_KERNELS or HAS_KERNELS[dtype]()
 
 
 def widened_note(dtype: torch.dtype, device: torch.device) -> str | None:

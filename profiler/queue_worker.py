@@ -11,12 +11,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.cost.speeds import Speeds
-
 if TYPE_CHECKING:
     import torch
 
     from profiler.probes import Probe, Work
+    from sim.cost.speeds import Speeds
 
 READY = "ready"
 SETS = 3
@@ -43,7 +42,7 @@ class Told:
     """Of a job that ran: its seconds, and how fast memory and cores were right after."""
 
     busy_s: float
-    speeds: Speeds | None
+    speeds: "Speeds | None"
 
 
 def _in_turn(probe: "Probe", shape: dict[str, int], device: "torch.device", folder: Path) -> "Work":

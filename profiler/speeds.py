@@ -52,7 +52,7 @@ def usual_speeds(samples: Sequence[Sample]) -> Speeds | None:
 def powers(samples: Sequence[Sample], probes: Iterable[str]) -> dict[str, Powers]:
     """By probe; of those alone that were measured beside yardsticks."""
     told = _told(samples)
-    own = {name: [(one, yardsticks_s) for one, yardsticks_s in told if one.item.probe == name] for name in probes}
+    own = {name: [(one, beside_s) for one, beside_s in told if one.item.probe == name] for name in probes}
     return {name: _powers(of_probe) for name, of_probe in own.items() if of_probe}
 
 
@@ -62,10 +62,7 @@ def slowdowns(samples: Sequence[Sample], probes: Iterable[str]) -> dict[Where, f
     if not told:
         return {}
     known, usual_s = powers(samples, probes), _usual_s(told)
-    return {
-        (one.process, one.item.key): float(np.prod((np.array(yardsticks_s) / usual_s) ** known[one.item.probe]))
-        for one, yardsticks_s in told
-    }
+    return {(one.process, one.item.key): float(np.prod((np.array(beside_s) / usual_s) ** known[one.item.probe])) for one, beside_s in told}
 
 
 def speed_note(samples: Sequence[Sample]) -> str | None:
@@ -73,7 +70,7 @@ def speed_note(samples: Sequence[Sample]) -> str | None:
     told = _told(samples)
     if not told:
         return None
-    slow, usual, fast = 1 / np.quantile([yardsticks_s for _, yardsticks_s in told], (0.95, 0.5, 0.05), axis=0)
+    slow, usual, fast = 1 / np.quantile([beside_s for _, beside_s in told], (0.95, 0.5, 0.05), axis=0)
     if (fast < TOLD * slow).all():
         return None
     spans = [f"{low:.2f} to {high:.2f}" for low, high in zip(slow / usual, fast / usual, strict=True)]
@@ -90,7 +87,7 @@ def _told(samples: Sequence[Sample]) -> list[tuple[Sample, tuple[float, float]]]
 
 
 def _usual_s(told: Sequence[tuple[Sample, tuple[float, float]]]) -> Floats:
-    return np.asarray(np.median([yardsticks_s for _, yardsticks_s in told], axis=0))
+    return np.asarray(np.median([beside_s for _, beside_s in told], axis=0))
 
 
 def _powers(told: Sequence[tuple[Sample, tuple[float, float]]]) -> Powers:
