@@ -1,6 +1,7 @@
 """What tests of several rooms share: the real traces, a simple pool, a small scenario."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,12 @@ providers:
   second: {pools: {b: {gpu: h100-sxm, nodes: 1, offer: {on-demand: 3.10 USD/GPU/h}, provisioning: {median: 5 min, p95: 20 min}}}}
 policy: {routing: {prefer: [first, second], overflow-when: {expected-wait: 10 min}}}
 """
+
+
+def pytest_configure() -> None:
+    """Tests of Ctrl-C pass in a background job too: a shell starts one with SIGINT ignored, and every process would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
