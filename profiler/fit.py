@@ -25,8 +25,8 @@ MOST_STEPS = 100
 LEAST_SHAPES = 5
 """Fewer cannot be both fitted and tested."""
 ATTENTION = ("heads", "sequence", "head")
-HALVES = (("m", "n", "k"), ATTENTION, ("hidden", "batch", "sequence"), ("hidden", "batch", "context"))
-"""Sizes, by the shape's own names, whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
+HALVES = (("m", "n", "k"), ATTENTION, ("hidden", "tokens"), ("hidden", "batch", "context"))
+"""Sizes whose smallness slows an operation: a product's, attention's, a prefill's and a decode's."""
 TILES = (64.0, 512.0)
 """Keys that a kernel of causal attention may compute at a time: a GPU's and a CPU's, to set out from."""
 LEAST_TILE, MOST_TILE = 16.0, 1024.0
@@ -37,9 +37,12 @@ _NO_HALF, _NO_BANDWIDTH = 1e-3, 1e15
 
 def sizes_of(measurement: Measurement) -> dict[str, float]:
     """What a fit may know of a shape: the sizes of a product or of attention, else the bytes alone."""
+    sizes = dict(measurement.shape)
+    if {"batch", "sequence"} <= sizes.keys():
+        sizes["tokens"] = sizes["batch"] * sizes["sequence"]  # rows of a prefill's products, whichever prompts they are of
     for names in HALVES:
-        if set(names) <= measurement.shape.keys():
-            return {name: float(measurement.shape[name]) for name in names}
+        if set(names) <= sizes.keys():
+            return {name: float(sizes[name]) for name in names}
     return {"bytes": measurement.bytes}
 
 

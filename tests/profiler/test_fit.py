@@ -84,6 +84,24 @@ def test_a_kernel_that_computes_what_is_masked_is_seen_to() -> None:
     assert masked_too(512.0, 8.0) == pytest.approx(2)
 
 
+def test_a_prefill_goes_by_its_tokens_whichever_prompts_they_are_of() -> None:
+    """A few shapes do for its fit: with half sizes of batch and prompt apart, those of the longest prompts were predicted 1.5 times."""
+    true = Fit(family="f", flops_per_s=1.1e11, half={"hidden": 110.0, "tokens": 60.0}, bytes_per_s=2e10, error_median=0, error_p95=0)
+    drawn = np.random.default_rng(5)
+
+    def prefill(hidden: int, batch: int, sequence: int) -> Measurement:
+        tokens, weights = batch * sequence, 12 * hidden**2
+        flops, moved = 2.0 * weights * tokens, 2.0 * weights
+        seconds = true.seconds(flops, moved, {"hidden": hidden, "tokens": tokens}) * float(np.exp(0.05 * drawn.standard_normal()))
+        return measurement({"hidden": hidden, "batch": batch, "sequence": sequence}, seconds, bytes_moved=moved, flops=flops)
+
+    shapes = [(512, 1, 64), (512, 2, 64), (768, 2, 64), (512, 4, 64), (512, 1, 256), (512, 4, 128), (768, 1, 256), (512, 8, 128)]
+    found = fitted("f", [prefill(*shape) for shape in shapes])
+    one_long, many_short = predicted(found, prefill(512, 1, 512)), predicted(found, prefill(512, 8, 64))
+    assert one_long == pytest.approx(many_short, rel=1e-9)
+    assert one_long == pytest.approx(true.seconds(12 * 512**3 * 2.0, 24 * 512**2, {"hidden": 512, "tokens": 512}), rel=0.1)
+
+
 def test_noise_shows_in_the_held_out_error_and_hardly_in_the_rate() -> None:
     found = fitted("f", products(GPU_LIKE, 60, noise=0.08))
     assert found.flops_per_s == pytest.approx(GPU_LIKE.flops_per_s, rel=0.15)
