@@ -19,6 +19,8 @@ from profiler.probes import Shape
 NEEDED_SHAPES = 8
 """A fitted family's first shapes, before any anchor and any other family's ninth: more than a fit has parameters (measured for 19 families
 of two Zen 5 cores: shapes outside a fit of eight are off by 4.1 % at the median and 18 % at 95 %, outside one of six by 5.7 and 28 %)."""
+MOST_DEATHS = 2
+"""Processes that may die of a probe of which nothing was measured yet: each next one would cost a start, too."""
 PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
 FIRST_SHARE = 0.7
@@ -112,6 +114,7 @@ class FirstRound:
         self._compiling_s: dict[str, float] = {}
         """Of it, by probe: no probe's turn comes later for what its next shapes are spared."""
         self._taken: dict[str, int] = {}
+        self._deaths: dict[str, int] = {}
         self._largest: dict[str, Sample] = {}
         """By probe, of those that were measured: what tells best how long larger ones take."""
         by_probe: dict[str, list[Shape]] = {}
@@ -174,8 +177,9 @@ class FirstRound:
         """Take a sample into account: its time, and what it says need not be tried."""
         probe, refused = sample.item.probe, sample.skipped is not None
         waiting = [item for item in self._waiting.get(probe, ()) if item.key != sample.item.key]
-        measured_before = self._taken.get(probe, 0) > 0
-        if refused and sample.scope == "probe" and not measured_before:
+        self._deaths[probe] = self._deaths.get(probe, 0) + (sample.scope == "process")
+        hopeless = sample.scope == "probe" or self._deaths[probe] >= MOST_DEATHS
+        if refused and hopeless and not self._taken.get(probe, 0):
             waiting = []
         elif refused and sample.scope == "larger":
             waiting = [item for item in waiting if probe not in self._anchors and work(item.shape) < work(sample.item.shape)]

@@ -7,7 +7,7 @@ training does), for all at once on a CPU; on a CPU without one, blocks of rows s
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -77,9 +77,11 @@ def _blocks(rows: int, width: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
-def compiles_here(device: torch.device) -> bool:
-    """Whether the passes are compiled on this device: on a GPU always, where a dozen small kernels is nothing that anybody trains with."""
-    return device.type != "cpu" or can_compile("cpu")
+def compiling_here(device: torch.device) -> Literal["never", "once", "each"]:
+    """For how many shapes the passes are compiled on this device: on a GPU always, since nobody trains with a dozen small kernels."""
+    if device.type != "cpu":
+        return "each"
+    return "once" if can_compile("cpu") else "never"
 
 
 def product_here(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -23,6 +24,8 @@ from profiler.probes import Probe, Shape, smaller
 READY = "ready"
 GRACE_S = 2.0
 """From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
+WAITED_S = 0.005
+"""Of a GPU's work until it is waited for, where its energy is counted: long beside the wait, short beside the counter's steps."""
 OUT_OF_MEMORY = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
@@ -58,7 +61,7 @@ class Sample(BaseModel):
     probe, or only this process, which died of it.
 
     `measured` is the smaller shape that was measured where the planned one did not fit in memory; `elapsed_s` is what all of it took,
-    `compiling_s` of it to compile.
+    `compiling_s` of it to compile what other shapes need not compile again, `energy_s` of it to count joules.
     """
 
     item: Item
@@ -68,6 +71,7 @@ class Sample(BaseModel):
     measured: Shape | None = None
     elapsed_s: float = 0.0
     compiling_s: float = 0.0
+    energy_s: float = 0.0
     median_s: float = 0.0
     p5_s: float = 0.0
     p95_s: float = 0.0
@@ -114,12 +118,14 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         left_s = request.limit_s - (time.perf_counter() - began)
         timing = time_call(work, device, request.repeat_s, left_s)
         held_back = driver.held_back() if (driver := _driver(device)) else []
-        joules = _energy(work.call, driver) if driver and request.energy else None
+        counting = time.perf_counter()
+        joules = _energy(work.call, timing.median_s, driver) if driver and request.energy else None
+        energy_s = time.perf_counter() - counting
     except TooSlowError as error:
         return Sample(item=item, skipped=str(error), scope="larger")
     except OSError as error:
         return Sample(item=item, skipped=_reason(error))
-    except (RuntimeError, MemoryError, NotImplementedError) as error:
+    except Exception as error:  # a device or a library of it refuses in any words: the other probes are measured all the same
         return None if _out_of_memory(error) else Sample(item=item, skipped=_reason(error), scope="probe")
     finally:
         _clear(folder)
@@ -129,7 +135,8 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         p5_s=timing.p5_s,
         p95_s=timing.p95_s,
         calls=timing.calls,
-        compiling_s=timing.compiling_s,
+        compiling_s=timing.compiling_s if work.compiles == "once" else 0.0,
+        energy_s=energy_s,
         flush_s=timing.flush_s,
         product_s=timing.product_s,
         bytes=work.bytes,
@@ -153,17 +160,21 @@ def _driver(device: Any) -> Any:
     return nvml_here()
 
 
-def _energy(call: Callable[[], object], driver: Any) -> float | None:
-    """Joules a call, each waited for."""
+def _energy(call: Callable[[], object], call_s: float, driver: Any) -> float | None:
+    """Joules a call of about `call_s`, as many waited for together as take `WAITED_S`: after each, the GPU would idle on its account."""
     import torch
 
     from profiler.energy import energy_per_call
 
+    together = max(1, round(WAITED_S / call_s))
+
     def finished() -> None:
-        call()
+        for _ in range(together):
+            call()
         torch.cuda.synchronize()
 
-    return energy_per_call(finished, driver.energy_j, time.perf_counter)
+    joules = energy_per_call(finished, driver.energy_j, time.perf_counter)
+    return None if joules is None else joules / together
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -192,6 +203,7 @@ def _release(device: Any) -> None:
     gc.collect()
     gc.freeze()  # what is left stays, a compiler's thousands of objects among it: 0.12 s less for every later collection
     if device.type == "cuda":
+        torch.cuda.synchronize()  # where CUDA cannot go on it raises here and ends this process, so that a fresh one goes on
         torch.cuda.empty_cache()
     give_back()
 
@@ -219,11 +231,25 @@ def _answers() -> IO[str]:
     return own
 
 
+@cache
+def _begin(device: Any) -> None:
+    """What a process does once, on no shape's account: it opens the device, and loads the compiler, which optimisers ask too (1.7 s)."""
+    import torch
+    import torch._dynamo
+
+    from profiler.flushing import flush_on
+
+    flush_on(device)()
+    square = torch.ones(64, 64, device=device)
+    float((square @ square).sum())  # waits
+
+
 def main(device_name: str, folder: str, seed: str) -> None:
     answers = _answers()
     import torch
 
     from profiler.probes import all_probes
+    from profiler.probes.collectives import GROUPED
 
     torch.manual_seed(int(seed))
     device, probes = torch.device(device_name), all_probes()
@@ -231,6 +257,8 @@ def main(device_name: str, folder: str, seed: str) -> None:
     gc.freeze()  # collecting after every shape then takes no time for all that torch brought with it
     print(READY, file=answers)
     for request in _requests():
+        if request.item.probe not in GROUPED:
+            _begin(device)
         print(measure(request, probes[request.item.probe], device, Path(folder)).model_dump_json(), file=answers)
 
 

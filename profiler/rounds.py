@@ -9,9 +9,8 @@ Some probes leave something behind that slows whatever is measured after them: t
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-
 from profiler.budget import FIRST_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
+from profiler.energy import WINDOW_S
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
 from profiler.processes import DiedError, MeasuringProcess
@@ -22,6 +21,8 @@ MOST_DEATHS = 3
 """In a row: the processes then die of something else than the items they measured."""
 ENERGY_PROCESS = 1
 """The second: it knows what every shape costs, and what it leaves out others still measure."""
+ENERGY_S = WINDOW_S + 0.2
+"""What counting a shape's joules takes on a GPU: the window, and the counter's steps before and after it."""
 
 
 class Rounds:
@@ -90,7 +91,9 @@ class Rounds:
         cost_s = self._costs(number)
         done = {sample.item.key for sample in self._of(number)}
         first = [sample.item for sample in self._of(0) if sample.item.key in cost_s and sample.item.key not in done]
-        counted = with_energy(first, self._depth.energy_shapes if number == ENERGY_PROCESS else 0)
+        counts = self._device == "cuda" and number == ENERGY_PROCESS
+        counted = with_energy(first, self._depth.energy_shapes if counts else 0)
+        cost_s |= {key: cost_s[key] + ENERGY_S for key in counted}
         waiting = later_round(first, cost_s, share_s, number)
         self._expected = len(self._partial.samples) + len(waiting) * (self._depth.processes - number)
         while waiting and (left_s := ends_at - time.monotonic()) > 0:
@@ -129,13 +132,16 @@ class Rounds:
             raise InputError.of(f"a measuring process {error}") from None
 
     def _costs(self, number: int) -> dict[str, float]:
-        """Seconds that an item took in earlier processes: of those that one could measure, and those that only one process died of."""
+        """Seconds that an item takes, its joules apart: of those that an earlier process could measure, and those that only one died of.
+
+        The fastest earlier process tells: what one compiles, later ones find on the disk.
+        """
         seen: dict[str, list[Sample]] = {}
         for sample in self._partial.samples:
             if sample.process < number and sample.item.key in self._items:
                 seen.setdefault(sample.item.key, []).append(sample)
         return {
-            key: float(np.mean([one.elapsed_s for one in samples]))
+            key: min(one.elapsed_s - one.energy_s for one in samples)
             for key, samples in seen.items()
             if any(one.skipped is None for one in samples) or [one.scope for one in samples] == ["process"]
         }

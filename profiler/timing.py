@@ -4,6 +4,7 @@ A call is warmed up first, and what it compiles then is nobody's time. Work that
 is refused after one call.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -37,6 +38,12 @@ PRODUCTS = 3
 """Of the yardstick before the flushes, after one that brings its operands back into the caches."""
 WARM_S = 0.025
 """A GPU is kept busy this long before it is timed, that its clocks may rise (as triton's `do_bench` does)."""
+
+
+AHEAD = 2.0
+"""Times the host's seconds for queueing a call, that a GPU is kept at flushes before it: the host may be slower the next time."""
+MOST_AHEAD = 50
+"""Flushes before a call: what takes the host longer to queue, it queues so slowly in a real run too."""
 
 
 class TooSlowError(Exception):
@@ -76,7 +83,7 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
 def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float = float("inf")) -> Timing:
     """Time the call for about `repeat_s` seconds and LEAST_CALLS calls after its warm-up, or once where it is long; TooSlowError where
     `limit_s` would not do."""
-    compiling_s = _seconds(work.call, device) if work.compiles else 0.0
+    compiling_s = _seconds(work.call, device) if work.compiles != "never" else 0.0
     began = time.perf_counter()
     last_s = once(work.call, device)
     calls = _least_calls(last_s) + work.warm_up - 1
@@ -91,7 +98,7 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
     flush = flush_on(device) if work.cold else None
     beside: tuple[float, ...] = ()
     if device.type == "cuda":
-        samples = _cuda_samples(work.call, repeat_s, flush, least)
+        samples = _cuda_samples(work.call, repeat_s, flush, least, last_s)
     else:
         samples, beside = _cpu_samples(work.call, repeat_s, flush, least)
     p5, median, p95 = np.quantile(samples, (0.05, 0.5, 0.95))
@@ -148,21 +155,36 @@ def lasted(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _cuda_samples(call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int) -> list[float]:
-    """Seconds between two events around each call. The flush is queued before the first event: outside the time, and long enough for the
-    host to queue the call behind it, so that a short kernel is not timed by the speed of its launch."""
-    warm_until = time.perf_counter() + WARM_S
+def _cuda_samples(
+    call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int, last_s: float
+) -> list[float]:
+    """Seconds between two events around each call, which took about `last_s` with the wait for it.
+
+    Flushes are queued before the first event: outside the time, and long enough for the host to queue all of the call behind them, so that
+    short kernels are not timed by the speed of their launches.
+    """
+    queueing_s = 0.0
+    warm_until = time.perf_counter() + WARM_S - last_s
     while time.perf_counter() < warm_until:
-        call()
+        queueing_s = lasted(call)
         torch.cuda.synchronize()
+    ahead = [flush] * _flushes_ahead(queueing_s, flush) if flush is not None else []
     samples: list[float] = []
     while len(samples) < least or (sum(samples) < repeat_s and len(samples) < MOST_CALLS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        if flush is not None:
-            flush()
+        for one in ahead:
+            one()
         start.record()
         call()
         end.record()
         end.synchronize()
         samples.append(start.elapsed_time(end) / 1e3)
     return samples
+
+
+def _flushes_ahead(queueing_s: float, flush: Callable[[], object]) -> int:
+    """As many flushes of a GPU as take it AHEAD times as long as the host needs to queue a call; one at least."""
+    flush()
+    torch.cuda.synchronize()
+    flush_s = _seconds(flush, torch.device("cuda"))
+    return min(max(1, math.ceil(AHEAD * queueing_s / flush_s)), MOST_AHEAD)

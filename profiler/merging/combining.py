@@ -6,7 +6,7 @@ by operation, on chunks that stay in cache in between. Everything is fp32 inside
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -43,7 +43,7 @@ class Combination:
             raise ValueError("models and result must match in size and dtype")
         if out.numel() == 0:
             return out
-        place = torch.tensor(start, dtype=torch.int32, device=out.device)
+        place = torch.full((), start, dtype=torch.int32, device=out.device)
         flat, result = [one.view(-1) for one in models], out.view(-1)
         if (kernel := _fused(self.arithmetic, out.device.type)) is not None:
             kernel(result, place, self.parameters, *flat)
@@ -60,21 +60,23 @@ def combination(recipe: Recipe, elements: Elements, count: int, device: torch.de
 
     Models are the base first, where the method needs one, then the experts. `name` is the tensor's: DARE's choice depends on it.
     """
-
-    def on_device(*values: float) -> torch.Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=device)
-
-    weights, scale = on_device(*recipe.weights), on_device(recipe.scale)
+    weights, scale = on_device(tuple(recipe.weights), device), on_device((recipe.scale,), device)
     if recipe.method == "linear":
         return Combination(weighted_sum, (weights,))
     if recipe.method == "task-arithmetic":
-        return Combination(weighted_sum, (on_device(*task_arithmetic_weights(recipe.weights, recipe.scale)),))
+        return Combination(weighted_sum, (on_device(tuple(task_arithmetic_weights(recipe.weights, recipe.scale)), device),))
     if recipe.method == "slerp":
-        return Combination(weighted_sum, (on_device(*slerp_weights(elements, count, recipe.weights, device.type)),))
+        return Combination(weighted_sum, (on_device(tuple(slerp_weights(elements, count, recipe.weights, device.type)), device),))
     if recipe.method == "ties":
         return Combination(ties, (weights, thresholds(elements, len(recipe.weights), count, recipe.density).to(device), scale))
     chosen = keys(recipe.seed, name, len(recipe.weights)).to(device)
-    return Combination(dare_ties, (weights, chosen, on_device(recipe.density), scale))
+    return Combination(dare_ties, (weights, chosen, on_device((recipe.density,), device), scale))
+
+
+@lru_cache(maxsize=64)
+def on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """fp32 values there, kept: a GPU that is sent them with every tensor waits for the host each time."""
+    return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 def merge(recipe: Recipe, models: Sequence[torch.Tensor], out: torch.Tensor, name: str = "") -> torch.Tensor:

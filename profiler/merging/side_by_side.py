@@ -13,6 +13,11 @@ APART = 13 * 64
 
 
 def side_by_side(number: int, size: int, dtype: torch.dtype, device: torch.device, *, pinned: bool = False) -> list[torch.Tensor]:
-    """Flat tensors of `size` elements each, not filled."""
+    """Flat tensors of `size` elements each, not filled.
+
+    On a GPU each has memory of its own: of views into one the compiler does not know that they are aligned, and reads element by element.
+    """
+    if device.type == "cuda":
+        return [torch.empty(size, dtype=dtype, device=device) for _ in range(number)]
     stride = (-(-size * dtype.itemsize // PAGE) * PAGE + APART) // dtype.itemsize
     return list(torch.empty(number, stride, dtype=dtype, device=device, pin_memory=pinned)[:, :size].unbind())

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ Shape = dict[str, int]
 class Work:
     """A call ready to be timed; `bytes` read and written and `flops` in one call.
 
-    `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that `compiles`; `note` is a doubt
-    that the calibration should carry. It is timed `cold`, with no operand in a cache, unless it is a whole step or merge, which finds what
-    the one before left there, or waits for something else than memory.
+    `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that compiles: `once` for all shapes
+    of its probe, or for each. `note` is a doubt that the calibration should carry. It is timed `cold`, with no operand in a cache and no
+    launch waited for, unless it is a whole step or merge, which finds what the one before left there, or waits for something else than
+    memory.
     """
 
     call: Callable[[], object]
@@ -28,7 +29,7 @@ class Work:
     flops: float
     warm_up: int = 1
     note: str | None = None
-    compiles: bool = False
+    compiles: Literal["never", "once", "each"] = "never"
     cold: bool = True
 
 

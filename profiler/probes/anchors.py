@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own name for it
 from torch import nn
 
-from profiler.int8_training import training_linear
+from profiler.int8_training import compiling_here, training_linear
 from profiler.llama import Transformer, token_loss
 from profiler.master_adamw import MasterAdamW
 from profiler.probes import Shape, Work
@@ -102,7 +102,8 @@ class TransformerStep:
         def loss() -> torch.Tensor:
             return token_loss(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
 
-        return Work(_step(model, loss), *self.counts(shape), WARM_UP, cold=False)
+        compiles = compiling_here(device) if self._precision == "int8-mixed" else "never"
+        return Work(_step(model, loss), *self.counts(shape), WARM_UP, compiles=compiles, cold=False)
 
 
 def _step(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:

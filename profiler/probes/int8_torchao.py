@@ -34,10 +34,11 @@ class TorchaoLinear:
         linear = Int8MixedPrecisionTrainingLinear(k, n, bias=False, config=Int8MixedPrecisionTrainingConfig())
         linear = linear.bfloat16().to(device)
         x = random_numbers((m, k), torch.bfloat16, device).requires_grad_()
-        if device.type == "cuda":
+        if compiled := device.type == "cuda":
             allow_variants(MOST_VARIANTS)
             linear.compile(dynamic=False)
-        return Work(with_backward(lambda: linear(x), (x, linear.weight)), *self.counts(shape), warm_up=2, compiles=device.type == "cuda")
+        run = with_backward(lambda: linear(x), (x, linear.weight))
+        return Work(run, *self.counts(shape), warm_up=2, compiles="each" if compiled else "never")
 
 
 PROBES = (TorchaoLinear(),)

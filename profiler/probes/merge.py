@@ -48,7 +48,7 @@ class Merge:
             lambda: merge(recipe, models, out),
             *self.counts(shape),
             note=None if fused else UNFUSED,
-            compiles=fused,
+            compiles="once" if fused else "never",
         )
 
 

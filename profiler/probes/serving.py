@@ -1,6 +1,7 @@
 """Prefill and decode of a Llama-shaped stack with a key-value cache: by batch and prompt length, and by batch and context length.
 
-Eager kernels, bf16. A decode reads every weight and every cached key and value for one token a sequence; a prefill is arithmetic.
+bf16, on a GPU without the host's launches, as servers hide them (CUDA graphs). A decode reads every weight and every cached key and value
+for one token a sequence; a prefill is arithmetic.
 """
 
 from itertools import product

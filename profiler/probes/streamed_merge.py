@@ -17,7 +17,7 @@ from sim.scenario.workloads import MergeMethod
 
 MILLION = 1_000_000
 TENSORS = 24
-"""Of a model, of one size: a real shard has more, of which the largest few are larger."""
+"""Of a model, of one size, a multiple of 16 as real ones are: a real shard has more, of which the largest few are larger."""
 
 
 class StreamedMerge:
@@ -31,7 +31,7 @@ class StreamedMerge:
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:  # noqa: ARG002
         small: Shape = {"experts": 2, "parameters": 24 * MILLION}
-        return [small] if quick else [small, {"experts": 4, "parameters": 64 * MILLION}]
+        return [small] if quick else [small, {"experts": 4, "parameters": 72 * MILLION}]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         models = models_read(self._method, shape["experts"]) + 1
@@ -53,7 +53,7 @@ class StreamedMerge:
                     drop_cache(file.fileno())
             merge_folders(recipe, models, merged, device)
 
-        return Work(call, *self.counts(shape), compiles=is_fused(device), cold=False)
+        return Work(call, *self.counts(shape), compiles="once" if is_fused(device) else "never", cold=False)
 
 
 PROBES = (StreamedMerge("linear"), StreamedMerge("ties"))

@@ -12,6 +12,7 @@ from profiler.budget import (
     CALLS,
     DEAR,
     LEAST_PACE,
+    MOST_DEATHS,
     NEEDED_SHAPES,
     SHAPE_SHARE,
     TRIED_RANGE,
@@ -221,3 +222,13 @@ def test_compiling_is_not_held_against_a_probe() -> None:
         taken[item.probe] += 1
     assert abs(taken["a"] - taken["b"]) <= 3
     assert sum(taken.values()) >= 65
+
+
+def test_a_probe_that_kills_its_processes_is_given_up() -> None:
+    """After two deaths without a measurement; one that was measured before loses the shapes it dies of alone."""
+    choice, asked = FirstRound([*items("a", 9), *items("b", 9)], (), 60.0), {"a": 0, "b": 0}
+    while (item := choice.next(60.0)) is not None:
+        asked[item.probe] += 1
+        dies = item.probe == "a" or asked["b"] > 1
+        choice.saw(Sample(item=item, skipped="died", scope="process") if dies else Sample(item=item, elapsed_s=0.1, median_s=1e-3))
+    assert asked == {"a": MOST_DEATHS, "b": 9}

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
 
@@ -14,13 +15,14 @@ from profiler.measuring import Item, Request, Sample, measure  # noqa: E402
 from profiler.probes import Shape, Work, all_probes, smaller  # noqa: E402
 
 CPU = torch.device("cpu")
+Compiles = Literal["never", "once", "each"]
 
 
 def asked(name: str, shape: Shape, *, limit_s: float = 60.0) -> Request:
     return Request(item=Item(probe=name, shape=shape), repeat_s=0.001, limit_s=limit_s)
 
 
-def work(call: Callable[[], object], *, warm_up: int = 1, compiles: bool = False, cold: bool = False) -> Work:
+def work(call: Callable[[], object], *, warm_up: int = 1, compiles: Compiles = "never", cold: bool = False) -> Work:
     return Work(call, 8.0, 2.0, warm_up, compiles=compiles, cold=cold)
 
 
@@ -34,6 +36,7 @@ class Probe:
     dtype: str = "bf16"
     measures: str = "what a test gives it"
     anchor: bool = False
+    compiles: Compiles = "never"
     prepared: list[Shape] = field(default_factory=list)
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:  # noqa: ARG002
@@ -41,7 +44,7 @@ class Probe:
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         self.prepared.append(shape)
-        return Work(lambda: self.call(shape), 8.0, 2.0, cold=False)
+        return Work(lambda: self.call(shape), 8.0, 2.0, compiles=self.compiles, cold=False)
 
 
 class Clock:
@@ -168,7 +171,8 @@ def test_what_crawls_is_refused_after_a_call(clock: Clock, monkeypatch: pytest.M
 def test_what_a_compiler_takes_is_nobodys_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiled call may compile longer than any call may take, and is judged by the calls after."""
     monkeypatch.setattr(timing, "ABSURD_S", 0.02)
-    for compiles in (True, False):
+    given: Work
+    for compiles in get_args(Compiles):
         calls: list[int] = []
 
         def compiled_first(calls: list[int] = calls) -> None:
@@ -176,11 +180,80 @@ def test_what_a_compiler_takes_is_nobodys_time(clock: Clock, monkeypatch: pytest
             clock.sleep(0.05 if len(calls) == 1 else 0.001)
 
         given = work(compiled_first, compiles=compiles)
-        if compiles:
+        if compiles != "never":
             assert timing.time_call(given, CPU, 0.01).p95_s == pytest.approx(0.001)
         else:
             with pytest.raises(timing.TooSlowError):
                 timing.time_call(given, CPU, 0.01)
+
+
+def test_compiling_for_one_shape_counts_as_that_shapes_time(clock: Clock, tmp_path: Path) -> None:
+    """What the next shapes are spared is told apart; what each of them takes again is part of its price."""
+    for compiles, told_apart in (("once", 0.05), ("each", 0.0)):
+        found = measure(asked("given", {"m": 2}), Probe(lambda _: clock.sleep(0.05), compiles=compiles), CPU, tmp_path)  # type: ignore[arg-type]
+        assert found.compiling_s == pytest.approx(told_apart)
+        assert found.elapsed_s > 0.1
+
+
+class Gpu:
+    """A GPU that works through a queue while the host goes on, on the host's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.free_s = clock, 0.0
+
+    def queue(self, launch_s: float, kernel_s: float) -> None:
+        """A kernel that takes the host so long to launch."""
+        self._clock.sleep(launch_s)
+        self.free_s = max(self.free_s, self._clock.now_s) + kernel_s
+
+    def wait(self) -> None:
+        self._clock.now_s = max(self._clock.now_s, self.free_s)
+
+    def event(self, *, enable_timing: bool) -> "Event":
+        assert enable_timing
+        return Event(self, self._clock)
+
+
+class Event:
+    def __init__(self, gpu: Gpu, clock: Clock) -> None:
+        self._gpu, self._clock, self.at_s = gpu, clock, 0.0
+
+    def record(self) -> None:
+        self.at_s = max(self._gpu.free_s, self._clock.now_s)
+
+    def synchronize(self) -> None:
+        self._clock.now_s = max(self._clock.now_s, self.at_s)
+
+    def elapsed_time(self, end: "Event") -> float:
+        return (end.at_s - self.at_s) * 1e3
+
+
+@pytest.mark.parametrize(("kernels", "launch_s"), [(1, 5e-6), (20, 5e-6), (20, 3e-5)])
+def test_many_short_kernels_are_timed_by_their_work_and_not_by_their_launches(
+    kernels: int, launch_s: float, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that is done with one flush before the host queued the last kernel would be timed waiting for it."""
+    gpu = Gpu(clock)
+    monkeypatch.setattr(torch.cuda, "Event", gpu.event)
+    monkeypatch.setattr(torch.cuda, "synchronize", gpu.wait)
+    monkeypatch.setattr(timing, "flush_on", lambda _: lambda: gpu.queue(5e-6, 9e-5))
+
+    def call() -> None:
+        for _ in range(kernels):
+            gpu.queue(launch_s, 2e-6)
+
+    found = timing.time_call(work(call, cold=True), torch.device("cuda"), 0.001)
+    assert found.median_s == pytest.approx(kernels * 2e-6)
+    launched = timing.time_call(work(call), torch.device("cuda"), 0.001)
+    assert launched.median_s == pytest.approx(kernels * launch_s + 2e-6)
+
+
+def test_a_long_call_on_a_gpu_is_not_made_once_more_to_warm_it(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, calls = Gpu(clock), []
+    monkeypatch.setattr(torch.cuda, "Event", gpu.event)
+    monkeypatch.setattr(torch.cuda, "synchronize", gpu.wait)
+    found = timing.time_call(work(lambda: (calls.append(1), gpu.queue(5e-6, 2.0))), torch.device("cuda"), 0.05)
+    assert (found.calls, len(calls)) == (1, 2)
 
 
 def test_what_would_take_more_than_its_time_is_refused_after_one_call(clock: Clock, tmp_path: Path) -> None:
@@ -194,11 +267,13 @@ def test_what_would_take_more_than_its_time_is_refused_after_one_call(clock: Clo
 
 
 def test_an_operation_that_raises_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    def raises(_: Shape) -> None:
-        raise RuntimeError("no kernel for this\nstack of it")
+    for error in (RuntimeError, AssertionError, TypeError):
 
-    found = measure(asked("given", {"m": 2}), Probe(raises), CPU, tmp_path)
-    assert (found.skipped, found.scope, found.median_s) == ("RuntimeError: no kernel for this", "probe", 0.0)
+        def raises(_: Shape, error: type[Exception] = error) -> None:
+            raise error("no kernel for this\nstack of it")
+
+        found = measure(asked("given", {"m": 2}), Probe(raises), CPU, tmp_path)
+        assert (found.skipped, found.scope, found.median_s) == (f"{error.__name__}: no kernel for this", "probe", 0.0)
 
 
 @pytest.mark.parametrize(
