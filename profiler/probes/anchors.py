@@ -103,7 +103,8 @@ class TransformerStep:
             return token_loss(model(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten())
 
         compiles = compiling_here(device) if self._precision == "int8-mixed" else "never"
-        return Work(_step(model, loss), *self.counts(shape), WARM_UP, compiles=compiles, cold=False)
+        warm_up = WARM_UP - (compiles != "never")  # the step that compiles makes the moments, too
+        return Work(_step(model, loss), *self.counts(shape), warm_up, compiles=compiles, cold=False)
 
 
 def _step(model: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:

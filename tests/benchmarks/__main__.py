@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-TOPICS = ("engine", "policies", "merging", "commands", "studies")
+TOPICS = ("engine", "policies", "merging", "gpu", "commands", "studies")
 WITH_PEERS = ("peers",)
 """Only where named: what they compare with is installed by ``make bench-peers``."""
 

@@ -6,6 +6,9 @@ torch = pytest.importorskip("torch", reason="the profiler needs torch: install l
 
 from profiler import int8_training  # noqa: E402
 from profiler.int8_training import Int8TrainingLinear  # noqa: E402
+from tests.profiler.devices import DEVICES  # noqa: E402
+
+CPU = torch.device("cpu")
 
 SWITCHES = ("output", "grad_input", "grad_weight")
 
@@ -18,16 +21,17 @@ def results(linear: torch.nn.Linear, x: torch.Tensor) -> list[torch.Tensor]:
     return [y.detach(), *torch.autograd.grad(y, (x, linear.weight), gradient)]
 
 
-def pair() -> tuple[torch.nn.Linear, Int8TrainingLinear, torch.Tensor]:
+def pair(device: torch.device = CPU) -> tuple[torch.nn.Linear, Int8TrainingLinear, torch.Tensor]:
     torch.manual_seed(0)
-    plain = torch.nn.Linear(96, 160, bias=False).bfloat16()
-    ours = Int8TrainingLinear(96, 160, bias=False).bfloat16()
+    plain = torch.nn.Linear(96, 160, bias=False).bfloat16().to(device)
+    ours = Int8TrainingLinear(96, 160, bias=False).bfloat16().to(device)
     ours.load_state_dict(plain.state_dict())
-    return plain, ours, torch.randn(2, 64, 96).bfloat16().requires_grad_()
+    return plain, ours, torch.randn(2, 64, 96).bfloat16().to(device).requires_grad_()
 
 
-def test_output_and_gradients_are_the_plain_layers_within_quantisation_error() -> None:
-    plain, ours, x = pair()
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_output_and_gradients_are_the_plain_layers_within_quantisation_error(device: torch.device) -> None:
+    plain, ours, x = pair(device)
     for exact, found in zip(results(plain, x), results(ours, x), strict=True):
         assert found.shape == exact.shape
         assert found.dtype == exact.dtype

@@ -19,6 +19,7 @@ from profiler.merging.shards import SINGLE, stored_model  # noqa: E402
 from profiler.merging.side_by_side import side_by_side  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
+from tests.profiler.devices import DEVICES  # noqa: E402
 
 CPU = torch.device("cpu")
 DTYPES = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11, torch.float32: 2.0**-24}
@@ -114,13 +115,15 @@ def test_any_unfused_merge_is_the_float64_merge_within_one_rounding(
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, *(pytest.param(one, marks=pytest.mark.slow) for one in (torch.float16, torch.float32))])
+@pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize("method", METHODS)
-def test_every_kernel_is_the_float64_merge(method: MergeMethod, dtype: torch.dtype, fused: bool) -> None:
+def test_every_kernel_is_the_float64_merge(method: MergeMethod, device: torch.device, dtype: torch.dtype, fused: bool) -> None:
     """Holds the same of what really runs: fused by a compiler, and in chunks without one."""
     recipe = Recipe.equal(method, 2 if method == "slerp" else 5, density=0.3, seed=11)
     models = drawn(recipe, 70_001, dtype, 1)
-    assert combining.is_fused(CPU) == fused
-    assert_equal_within_rounding(merge(recipe, models, torch.empty_like(models[0])), recipe, models)
+    assert combining.is_fused(device) == fused
+    merged = merge(recipe, [one.to(device) for one in models], torch.empty_like(models[0], device=device))
+    assert_equal_within_rounding(merged.cpu(), recipe, models)
 
 
 @pytest.mark.parametrize("method", METHODS)

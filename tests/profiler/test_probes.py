@@ -20,6 +20,7 @@ from profiler.probes.matmul import fp8_product  # noqa: E402
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration  # noqa: E402
 from sim.cost.products import FAMILIES  # noqa: E402
 from sim.cost.training import training_families  # noqa: E402
+from tests.profiler.devices import DEVICES  # noqa: E402
 
 CPU = torch.device("cpu")
 PRODUCT = {"m": 32, "n": 48, "k": 16}
@@ -155,9 +156,10 @@ def test_the_space_is_filled_evenly_on_a_logarithmic_scale() -> None:
         assert all(32 <= size <= 8192 and size % 16 == 0 for size in axis)
 
 
+@pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize("name", sorted(TINY))
-def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, tmp_path: Path) -> None:
-    work = all_probes()[name].prepare(TINY[name], CPU, tmp_path)
+def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, device: torch.device, tmp_path: Path) -> None:
+    work = all_probes()[name].prepare(TINY[name], device, tmp_path)
     work.call()
     work.call()
     assert (work.bytes, work.flops) == all_probes()[name].counts(TINY[name])
@@ -165,7 +167,21 @@ def test_a_probe_prepares_work_that_runs_and_counts_it(name: str, tmp_path: Path
         assert (work.bytes, work.flops) == COUNTED[name]
     else:
         assert work.flops > 0
-        assert work.warm_up > 1
+        assert work.warm_up + (work.compiles != "never") > 1
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+@pytest.mark.parametrize("name", ["adamw", "host-copy", "int8-linear", "matmul-bf16", "merge-linear", "norm-training"])
+def test_the_smallest_shape_is_measured(name: str, device: torch.device, tmp_path: Path) -> None:
+    """Through warming up, flushing and timing, on each device as it is done there."""
+    probe = all_probes()[name]
+    shapes = probe.shapes(device, quick=False)
+    assert shapes or (name, device.type) == ("host-copy", "cpu")
+    for shape in sorted(shapes, key=lambda one: sum(probe.counts(one)))[:1]:
+        found = measure(Request(item=Item(probe=name, shape=shape), repeat_s=0.001, limit_s=60.0), probe, device, tmp_path)
+        assert found.skipped is None
+        assert 0 < found.p5_s <= found.median_s <= found.p95_s
+        assert (found.peak_memory_bytes is not None) == (device.type == "cuda") == (found.flush_s is None)
 
 
 def test_what_a_device_has_not_is_skipped_with_the_reason(tmp_path: Path) -> None:
@@ -183,8 +199,9 @@ def test_an_fp8_product_is_that_of_its_rounded_operands() -> None:
     assert torch.allclose(out.float(), left.float() @ right.float().t(), rtol=0.01, atol=0.02)
 
 
+@pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize("name", sorted(name for name in TINY if "-step" in name))
-def test_a_training_step_learns(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_step_learns(name: str, device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that did not reach the weights would be measured too fast."""
     torch.manual_seed(0)
     losses: list[float] = []
@@ -198,7 +215,7 @@ def test_a_training_step_learns(name: str, tmp_path: Path, monkeypatch: pytest.M
         return loss
 
     monkeypatch.setattr(functional, name_of_loss, recorded)
-    work = all_probes()[name].prepare(TINY[name], CPU, tmp_path)
+    work = all_probes()[name].prepare(TINY[name], device, tmp_path)
     for _ in range(150):
         work.call()
     assert losses[-1] < 0.97 * losses[0]

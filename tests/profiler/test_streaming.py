@@ -23,6 +23,7 @@ from profiler.merging.shards import stored_model  # noqa: E402
 from profiler.merging.streaming import buffer_size, merge_folders, pieces  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
+from tests.profiler.devices import DEVICES  # noqa: E402
 from tests.profiler.stored_models import Shapes, store  # noqa: E402
 
 SHARDS: list[Shapes] = [{"embedding": (300, 64), "norm": (64,), "scalar": ()}, {"down": (64, 128), "up": (128, 64), "empty": (0, 4)}]
@@ -46,19 +47,22 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize("memory", ["whole tensors fit", "none does"])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_streamed_merge_is_the_merge_in_memory(method: MergeMethod, memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_streamed_merge_is_the_merge_in_memory(
+    method: MergeMethod, memory: str, device: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Holds bit for bit, whether a method can see whole tensors at once or must go to the files again."""
     monkeypatch.setattr(streaming, "SHARDS", 100.0 if memory == "whole tensors fit" else 0.1)
     monkeypatch.setattr(streaming, "PIECE", 1024)
     recipe = Recipe.equal(method, 2, seed=4)
     models = folders(tmp_path, recipe)
-    done = merge_folders(recipe, models, tmp_path / "merged")
+    done = merge_folders(recipe, models, tmp_path / "merged", device)
     loaded, merged = [tensors(model) for model in models], tensors(tmp_path / "merged")
     assert merged.keys() == loaded[0].keys()
     for name, tensor in merged.items():
-        expected = merge(recipe, [one[name] for one in loaded], torch.empty_like(tensor), name)
+        expected = merge(recipe, [one[name].to(device) for one in loaded], torch.empty_like(tensor, device=device), name).cpu()
         torch.testing.assert_close(tensor, expected, rtol=0, atol=0) if method != "slerp" else torch.testing.assert_close(tensor, expected)
     assert done.bytes_written == sum(one.numel() * 2 for one in merged.values())
     assert done.bytes_read == recipe.models * done.bytes_written
