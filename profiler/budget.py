@@ -19,7 +19,7 @@ from profiler.probes import Shape
 NEEDED_SHAPES = 8
 """A fitted family's first shapes, before any anchor and any other family's ninth: more than a fit has parameters (measured for 19 families
 of two Zen 5 cores: shapes outside a fit of eight are off by 4.1 % at the median and 18 % at 95 %, outside one of six by 5.7 and 28 %)."""
-MOST_DEATHS = 2
+PROBE_DEATHS = 2
 """Processes that may die of a probe of which nothing was measured yet: each next one would cost a start, too."""
 PROBE_SHARE = 0.2
 """Of a process's time: a probe that had this much waits until the others had theirs."""
@@ -178,7 +178,7 @@ class FirstRound:
         probe, refused = sample.item.probe, sample.skipped is not None
         waiting = [item for item in self._waiting.get(probe, ()) if item.key != sample.item.key]
         self._deaths[probe] = self._deaths.get(probe, 0) + (sample.scope == "process")
-        hopeless = sample.scope == "probe" or self._deaths[probe] >= MOST_DEATHS
+        hopeless = sample.scope == "probe" or self._deaths[probe] >= PROBE_DEATHS
         if refused and hopeless and not self._taken.get(probe, 0):
             waiting = []
         elif refused and sample.scope == "larger":

@@ -166,7 +166,7 @@ def _energy(call: Callable[[], object], call_s: float, driver: Any) -> float | N
 
     from profiler.energy import energy_per_call
 
-    together = max(1, round(WAITED_S / call_s))
+    together = max(1, round(WAITED_S / max(call_s, 1e-7)))
 
     def finished() -> None:
         for _ in range(together):
@@ -235,9 +235,11 @@ def _answers() -> IO[str]:
 def _begin(device: Any) -> None:
     """What a process does once, on no shape's account: it opens the device, and loads the compiler, which optimisers ask too (1.7 s)."""
     import torch
-    import torch._dynamo
 
+    from profiler.compiling import can_compile
     from profiler.flushing import flush_on
+
+    can_compile(device.type)
 
     flush_on(device)()
     square = torch.ones(64, 64, device=device)

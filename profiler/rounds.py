@@ -17,8 +17,8 @@ from profiler.processes import DiedError, MeasuringProcess
 from sim.scenario.errors import InputError
 
 Progress = Callable[[int, int], None]
-MOST_DEATHS = 3
-"""In a row: the processes then die of something else than the items they measured."""
+MOST_DEATHS = 7
+"""In a row: the processes then die of something else than the items they measured, of which three families may share one bad kernel."""
 ENERGY_PROCESS = 1
 """The second: it knows what every shape costs, and what it leaves out others still measure."""
 ENERGY_S = WINDOW_S + 0.2
@@ -90,10 +90,11 @@ class Rounds:
         ends_at = time.monotonic() + share_s
         cost_s = self._costs(number)
         done = {sample.item.key for sample in self._of(number)}
-        first = [sample.item for sample in self._of(0) if sample.item.key in cost_s and sample.item.key not in done]
+        measured = [sample.item for sample in self._of(0) if sample.item.key in cost_s]
         counts = self._device == "cuda" and number == ENERGY_PROCESS
-        counted = with_energy(first, self._depth.energy_shapes if counts else 0)
+        counted = with_energy(measured, self._depth.energy_shapes if counts else 0)
         cost_s |= {key: cost_s[key] + ENERGY_S for key in counted}
+        first = [item for item in measured if item.key not in done]
         waiting = later_round(first, cost_s, share_s, number)
         self._expected = len(self._partial.samples) + len(waiting) * (self._depth.processes - number)
         while waiting and (left_s := ends_at - time.monotonic()) > 0:
@@ -141,7 +142,7 @@ class Rounds:
             if sample.process < number and sample.item.key in self._items:
                 seen.setdefault(sample.item.key, []).append(sample)
         return {
-            key: min(one.elapsed_s - one.energy_s for one in samples)
+            key: min(one.elapsed_s - one.energy_s for one in [one for one in samples if one.skipped is None] or samples)
             for key, samples in seen.items()
             if any(one.skipped is None for one in samples) or [one.scope for one in samples] == ["process"]
         }

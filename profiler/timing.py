@@ -158,13 +158,13 @@ def lasted(call: Callable[[], object]) -> float:
 def _cuda_samples(
     call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int, last_s: float
 ) -> list[float]:
-    """Seconds between two events around each call, which took about `last_s` with the wait for it.
+    """Seconds between two events around each call, which took `last_s` the last time, with the wait for it.
 
     Flushes are queued before the first event: outside the time, and long enough for the host to queue all of the call behind them, so that
     short kernels are not timed by the speed of their launches.
     """
     queueing_s = 0.0
-    warm_until = time.perf_counter() + WARM_S - last_s
+    warm_until = time.perf_counter() + (WARM_S if last_s < LONG_S else 0.0)
     while time.perf_counter() < warm_until:
         queueing_s = lasted(call)
         torch.cuda.synchronize()

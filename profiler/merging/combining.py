@@ -69,7 +69,7 @@ def combination(recipe: Recipe, elements: Elements, count: int, device: torch.de
         return Combination(weighted_sum, (on_device(tuple(slerp_weights(elements, count, recipe.weights, device.type)), device),))
     if recipe.method == "ties":
         return Combination(ties, (weights, thresholds(elements, len(recipe.weights), count, recipe.density).to(device), scale))
-    chosen = keys(recipe.seed, name, len(recipe.weights)).to(device)
+    chosen = _keys_on_device(recipe.seed, name, len(recipe.weights), device)
     return Combination(dare_ties, (weights, chosen, on_device((recipe.density,), device), scale))
 
 
@@ -77,6 +77,11 @@ def combination(recipe: Recipe, elements: Elements, count: int, device: torch.de
 def on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
     """fp32 values there, kept: a GPU that is sent them with every tensor waits for the host each time."""
     return torch.tensor(values, dtype=torch.float32, device=device)
+
+
+@lru_cache(maxsize=64)
+def _keys_on_device(seed: int, name: str, experts: int, device: torch.device) -> torch.Tensor:
+    return keys(seed, name, experts).to(device)
 
 
 def merge(recipe: Recipe, models: Sequence[torch.Tensor], out: torch.Tensor, name: str = "") -> torch.Tensor:

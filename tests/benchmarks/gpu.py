@@ -45,7 +45,7 @@ def beside_do_bench(device: torch.device) -> None:
 
 
 def int8_speedups(device: torch.device) -> None:
-    """Of each product of a linear layer, quantisation included, over the same one in bf16."""
+    """A product of each size in the layout of each of a linear layer's, quantisation included, over the same one in bf16."""
     probes = all_probes()
     for m, n, k in LAYERS:
         shape = {"m": m, "n": n, "k": k}

@@ -12,8 +12,8 @@ from profiler.budget import (
     CALLS,
     DEAR,
     LEAST_PACE,
-    MOST_DEATHS,
     NEEDED_SHAPES,
+    PROBE_DEATHS,
     SHAPE_SHARE,
     TRIED_RANGE,
     TRIED_SHARE,
@@ -231,4 +231,4 @@ def test_a_probe_that_kills_its_processes_is_given_up() -> None:
         asked[item.probe] += 1
         dies = item.probe == "a" or asked["b"] > 1
         choice.saw(Sample(item=item, skipped="died", scope="process") if dies else Sample(item=item, elapsed_s=0.1, median_s=1e-3))
-    assert asked == {"a": MOST_DEATHS, "b": 9}
+    assert asked == {"a": PROBE_DEATHS, "b": 9}
