@@ -7,12 +7,13 @@ training does), for all at once on a CPU; on a CPU without one, blocks of rows s
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from profiler.compiling import allow_variants, can_compile, fused
+from profiler.probes import Compiles
 from profiler.products import has_arithmetic, int8_sums, multiply
 from sim.scenario.workloads import Precision
 
@@ -77,7 +78,7 @@ def _blocks(rows: int, width: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
-def compiling_here(device: torch.device) -> Literal["never", "once", "each"]:
+def compiling_here(device: torch.device) -> Compiles:
     """For how many shapes the passes are compiled on this device: on a GPU always, since nobody trains with a dozen small kernels."""
     if device.type != "cpu":
         return "each"

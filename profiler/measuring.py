@@ -240,7 +240,6 @@ def _begin(device: Any) -> None:
     from profiler.flushing import flush_on
 
     can_compile(device.type)
-
     flush_on(device)()
     square = torch.ones(64, 64, device=device)
     float((square @ square).sum())  # waits

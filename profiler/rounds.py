@@ -141,10 +141,11 @@ class Rounds:
         for sample in self._partial.samples:
             if sample.process < number and sample.item.key in self._items:
                 seen.setdefault(sample.item.key, []).append(sample)
+        measured = {key: [one for one in samples if one.skipped is None] for key, samples in seen.items()}
         return {
-            key: min(one.elapsed_s - one.energy_s for one in [one for one in samples if one.skipped is None] or samples)
+            key: min(one.elapsed_s - one.energy_s for one in measured[key] or samples)
             for key, samples in seen.items()
-            if any(one.skipped is None for one in samples) or [one.scope for one in samples] == ["process"]
+            if measured[key] or [one.scope for one in samples] == ["process"]
         }
 
     def _of(self, number: int) -> list[Sample]:

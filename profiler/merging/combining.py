@@ -60,21 +60,21 @@ def combination(recipe: Recipe, elements: Elements, count: int, device: torch.de
 
     Models are the base first, where the method needs one, then the experts. `name` is the tensor's: DARE's choice depends on it.
     """
-    weights, scale = on_device(tuple(recipe.weights), device), on_device((recipe.scale,), device)
+    weights, scale = _on_device(tuple(recipe.weights), device), _on_device((recipe.scale,), device)
     if recipe.method == "linear":
         return Combination(weighted_sum, (weights,))
     if recipe.method == "task-arithmetic":
-        return Combination(weighted_sum, (on_device(tuple(task_arithmetic_weights(recipe.weights, recipe.scale)), device),))
+        return Combination(weighted_sum, (_on_device(tuple(task_arithmetic_weights(recipe.weights, recipe.scale)), device),))
     if recipe.method == "slerp":
-        return Combination(weighted_sum, (on_device(tuple(slerp_weights(elements, count, recipe.weights, device.type)), device),))
+        return Combination(weighted_sum, (_on_device(tuple(slerp_weights(elements, count, recipe.weights, device.type)), device),))
     if recipe.method == "ties":
         return Combination(ties, (weights, thresholds(elements, len(recipe.weights), count, recipe.density).to(device), scale))
     chosen = _keys_on_device(recipe.seed, name, len(recipe.weights), device)
-    return Combination(dare_ties, (weights, chosen, on_device((recipe.density,), device), scale))
+    return Combination(dare_ties, (weights, chosen, _on_device((recipe.density,), device), scale))
 
 
 @lru_cache(maxsize=64)
-def on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+def _on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
     """fp32 values there, kept: a GPU that is sent them with every tensor waits for the host each time."""
     return torch.tensor(values, dtype=torch.float32, device=device)
 

@@ -12,16 +12,17 @@ import numpy as np
 import torch
 
 Shape = dict[str, int]
+Compiles = Literal["never", "once", "each"]
+"""For how many shapes of its probe a call compiles: none, all of them at once, or each anew."""
 
 
 @dataclass(frozen=True)
 class Work:
     """A call ready to be timed; `bytes` read and written and `flops` in one call.
 
-    `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that compiles: `once` for all shapes
-    of its probe, or for each. `note` is a doubt that the calibration should carry. It is timed `cold`, with no operand in a cache and no
-    launch waited for, unless it is a whole step or merge, which finds what the one before left there, or waits for something else than
-    memory.
+    `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that compiles. `note` is a doubt
+    that the calibration should carry. It is timed `cold`, with no operand in a cache and no launch waited for, unless it is a whole step or
+    merge, which finds what the one before left there, or waits for something else than memory.
     """
 
     call: Callable[[], object]
@@ -29,7 +30,7 @@ class Work:
     flops: float
     warm_up: int = 1
     note: str | None = None
-    compiles: Literal["never", "once", "each"] = "never"
+    compiles: Compiles = "never"
     cold: bool = True
 
 

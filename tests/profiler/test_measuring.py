@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 
@@ -12,10 +12,9 @@ torch = pytest.importorskip("torch")
 
 from profiler import measuring, timing  # noqa: E402
 from profiler.measuring import Item, Request, Sample, measure  # noqa: E402
-from profiler.probes import Shape, Work, all_probes, smaller  # noqa: E402
+from profiler.probes import Compiles, Shape, Work, all_probes, smaller  # noqa: E402
 
 CPU = torch.device("cpu")
-Compiles = Literal["never", "once", "each"]
 
 
 def asked(name: str, shape: Shape, *, limit_s: float = 60.0) -> Request:
