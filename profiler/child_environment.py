@@ -41,6 +41,6 @@ def of_children(device: str) -> Iterator[None]:
 
 
 def give_back() -> None:
-    """Give all that is free back to the system, where the C library can: between shapes, none of which should find another's memory."""
+    """Give all that is free back to the system, where the C library can."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

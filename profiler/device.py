@@ -70,7 +70,7 @@ def _cpu() -> Device:
         name=f"{name}, {cores} cores",
         vendor=name.split()[0].replace("(R)", ""),
         kind="cpu",
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes(),
         compute_capability=vectors,
         cores=cores,
         clock_hz=frequency.max * 1e6 if frequency and frequency.max else None,
@@ -87,7 +87,7 @@ def cpu_name(info: Path) -> str:
     return name if re.search(r"\d", name) or "cpu family" not in facts else f"{name} (family {facts['cpu family']})"
 
 
-def _memory_bytes() -> float:
+def memory_bytes() -> float:
     """Memory this process may have: the machine's, or its control group's limit where that is less."""
     total = float(psutil.virtual_memory().total)
     limit = Path("/sys/fs/cgroup/memory.max")

@@ -25,6 +25,8 @@ ABSURD_S = 8.0
 LEAST_CALLS, MOST_CALLS = 3, 200
 LONG_S = 1.0
 """A call over this is timed once in each process, unsettled: what varies from call to call has evened out within it."""
+LONG_WARM_UP = 2
+"""Calls before one that long is believed: a first one also waits for the memory that it is given (1.2 s, for a loss that takes 0.06)."""
 PATIENCE = 1.5
 """Times the seconds of timed calls, for these and the flushes between them: fast calls have fewer samples, not a longer turn."""
 MOST_SETTLING, MOST_SETTLING_S = 8, 0.5
@@ -86,13 +88,14 @@ def time_call(work: Work, device: torch.device, repeat_s: float, limit_s: float 
     compiling_s = _seconds(work.call, device) if work.compiles != "never" else 0.0
     began = time.perf_counter()
     last_s = once(work.call, device)
-    calls = _least_calls(last_s) + work.warm_up - 1
+    warm_up = max(work.warm_up, LONG_WARM_UP) if last_s >= LONG_S else work.warm_up
+    calls = _least_calls(last_s) + warm_up - 1
     needed_s = time.perf_counter() - began + calls * last_s
     if needed_s > limit_s:
         raise TooSlowError(f"{calls + 1} calls of {last_s:.2g} s are more than its share of the profile's time")
-    for _ in range(work.warm_up - 1):
+    for _ in range(warm_up - 1):
         last_s = once(work.call, device)
-    if device.type == "cpu" and last_s < LONG_S:
+    if device.type == "cpu" and work.settles and last_s < LONG_S:
         settle(work.call)
     least = _least_calls(last_s)
     flush = flush_on(device) if work.cold else None

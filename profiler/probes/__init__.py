@@ -22,7 +22,8 @@ class Work:
 
     `warm_up` calls (one or more) go before it is as fast as it stays, after the first one of all where that compiles. `note` is a doubt
     that the calibration should carry. It is timed `cold`, with no operand in a cache and no launch waited for, unless it is a whole step or
-    merge, which finds what the one before left there, or waits for something else than memory.
+    merge, which finds what the one before left there, or waits for something else than memory. It `settles`, so that after a few calls the
+    system gives it no more memory, unless it maps buffers of its own each time, as files are read and written past the page cache.
     """
 
     call: Callable[[], object]
@@ -32,6 +33,7 @@ class Work:
     note: str | None = None
     compiles: Compiles = "never"
     cold: bool = True
+    settles: bool = True
 
 
 class Probe(Protocol):

@@ -84,7 +84,7 @@ class DiskRead(_Disk):
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         model, buffer = _made(folder / f"read-{shape['bytes']}", shape["bytes"]), _block()
-        return Work(lambda: read_model(model, buffer), *self.counts(shape), note=_doubt(model), cold=False)
+        return Work(lambda: read_model(model, buffer), *self.counts(shape), note=_doubt(model), cold=False, settles=False)
 
 
 class DiskWrite(_Disk):
@@ -93,7 +93,7 @@ class DiskWrite(_Disk):
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         path, block = folder / f"write-{shape['bytes']}", _block()
-        return Work(lambda: write_model(path, block, shape["bytes"]), *self.counts(shape), cold=False)
+        return Work(lambda: write_model(path, block, shape["bytes"]), *self.counts(shape), cold=False, settles=False)
 
 
 class DiskBoth(_Disk):
@@ -113,7 +113,7 @@ class DiskBoth(_Disk):
             read_model(model, buffer)
             written.result()
 
-        return Work(both, *self.counts(shape), note=_doubt(model), cold=False)
+        return Work(both, *self.counts(shape), note=_doubt(model), cold=False, settles=False)
 
 
 def _made(folder: Path, size: int) -> StoredModel:

@@ -11,7 +11,7 @@ from profiler.merging.files import drop_cache
 from profiler.merging.recipe import Recipe
 from profiler.merging.shards import SINGLE
 from profiler.merging.streaming import merge_folders
-from profiler.probes import Shape, Work, random_numbers
+from profiler.probes import Compiles, Shape, Work, random_numbers
 from sim.cost.merge import BYTES_PER_PARAMETER, models_read
 from sim.scenario.workloads import MergeMethod
 
@@ -53,7 +53,8 @@ class StreamedMerge:
                     drop_cache(file.fileno())
             merge_folders(recipe, models, merged, device)
 
-        return Work(call, *self.counts(shape), compiles="once" if is_fused(device) else "never", cold=False)
+        compiles: Compiles = "once" if is_fused(device) else "never"
+        return Work(call, *self.counts(shape), compiles=compiles, cold=False, settles=False)
 
 
 PROBES = (StreamedMerge("linear"), StreamedMerge("ties"))
