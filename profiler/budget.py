@@ -13,12 +13,15 @@ from typing import Literal
 
 import numpy as np
 
+from profiler.fit import LEAST_SHAPES
 from profiler.measuring import Item, Sample
 from profiler.probes import Shape
 
 NEEDED_SHAPES = 8
 """A fitted family's first shapes, before any anchor and any other family's ninth: more than a fit has parameters (measured for 19 families
 of two Zen 5 cores: shapes outside a fit of eight are off by 4.1 % at the median and 18 % at 95 %, outside one of six by 5.7 and 28 %)."""
+REQUIRED = frozenset(("memory-copy", "matmul-bf16", "int8-linear", "merge-linear", "disk-read", "disk-write", "host-copy"))
+"""Whose fits no cost of a merge or of a training step can do without: where others are missing, costs rest on these."""
 PROBE_DEATHS = 2
 """Processes that may die of a probe of which nothing was measured yet: each next one would cost a start, too."""
 PROBE_SHARE = 0.2
@@ -60,7 +63,7 @@ class Depth:
     energy_shapes: int = 0
 
 
-QUICK = Depth("quick", 3, 0.03, 60.0, 6.0)
+QUICK = Depth("quick", 2, 0.03, 60.0, 10.0)
 FULL = Depth("full", 3, 0.05, 600.0, 20.0, energy_shapes=4)
 
 
@@ -141,18 +144,21 @@ class FirstRound:
 
     def most_s(self, probe: str, left_s: float) -> float:
         """Seconds that this probe's next shape may take, with `left_s` of the share left."""
-        needed = self._turn(probe)[0] == 0
+        needed = self._turn(probe)[0] <= 2
         return min(left_s + (self._more_s if needed else 0.0), SHAPE_SHARE * self._share_s)
 
     def _turn(self, probe: str) -> tuple[int, float, int]:
-        """Lower goes first: needed for a fit, a first anchor, the rest, what is dear; among equals the probe that had the least time."""
+        """Lower goes first: needed for any fit, of what no cost can do without and of the rest, for a good fit, a first anchor, others,
+        what is dear; among equals the probe that had the least time."""
         taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0) - self._compiling_s.get(probe, 0.0)
-        if spent_s > PROBE_SHARE * (self._share_s + self._more_s) or self._is_dear(self._waiting[probe][0]):
-            rank = 3
+        if probe in REQUIRED and taken < LEAST_SHAPES:
+            rank = 0
+        elif spent_s > PROBE_SHARE * (self._share_s + self._more_s) or self._is_dear(self._waiting[probe][0]):
+            rank = 5
         elif probe in self._anchors:
-            rank = 1 if taken == 0 else 2
+            rank = 3 if taken == 0 else 4
         else:
-            rank = 0 if taken < NEEDED_SHAPES else 2
+            rank = 1 if taken < LEAST_SHAPES else 2 if taken < NEEDED_SHAPES else 4
         return rank, spent_s * (BESIDE if probe in self._beside else 1.0), taken
 
     def _expected_s(self, item: Item) -> float:

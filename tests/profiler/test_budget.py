@@ -24,6 +24,7 @@ from profiler.budget import (
     trial,
     work,
 )  # fmt: skip
+from profiler.fit import LEAST_SHAPES
 from profiler.measuring import Item, Sample
 
 
@@ -232,3 +233,18 @@ def test_a_probe_that_kills_its_processes_is_given_up() -> None:
         dies = item.probe == "a" or asked["b"] > 1
         choice.saw(Sample(item=item, skipped="died", scope="process") if dies else Sample(item=item, elapsed_s=0.1, median_s=1e-3))
     assert asked == {"a": PROBE_DEATHS, "b": 9}
+
+
+def test_what_no_cost_can_do_without_comes_first_however_dear() -> None:
+    items = [Item(probe="disk-write", shape={"bytes": 100 + i}) for i in range(6)] + [
+        Item(probe="norm", shape={"bytes": 100 + i}) for i in range(6)
+    ]
+    choice = FirstRound(items, (), 10.0)
+    chosen = []
+    for _ in range(2 * LEAST_SHAPES):
+        item = choice.next(10.0)
+        assert item is not None
+        chosen.append(item.probe)
+        cost_s = 0.5 if item.probe == "disk-write" else 0.001
+        choice.saw(Sample(item=item, elapsed_s=cost_s, median_s=cost_s / 4, calls=3))
+    assert chosen == ["disk-write"] * LEAST_SHAPES + ["norm"] * LEAST_SHAPES
