@@ -8,6 +8,7 @@ ends every family is covered evenly. The processes after it know each cost and m
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum, auto
 from random import Random
 from typing import Literal
 
@@ -15,13 +16,14 @@ import numpy as np
 
 from profiler.fit import LEAST_SHAPES
 from profiler.measuring import Item, Sample
+from profiler.predictions import STEPS, STORED_MERGES_ON_GPU
 from profiler.probes import Shape
 
 NEEDED_SHAPES = 8
 """A fitted family's first shapes, before any anchor and any other family's ninth: more than a fit has parameters (measured for 19 families
 of two Zen 5 cores: shapes outside a fit of eight are off by 4.1 % at the median and 18 % at 95 %, outside one of six by 5.7 and 28 %)."""
-REQUIRED = frozenset(("memory-copy", "matmul-bf16", "int8-linear", "merge-linear", "disk-read", "disk-write", "host-copy"))
-"""Whose fits no cost of a merge or of a training step can do without: where others are missing, costs rest on these."""
+REQUIRED = STEPS | STORED_MERGES_ON_GPU | {"int8-linear"}
+"""Probes, named for their families, whose fits no cost of a merge or of a training step can do without."""
 PROBE_DEATHS = 2
 """Processes that may die of a probe of which nothing was measured yet: each next one would cost a start, too."""
 PROBE_SHARE = 0.2
@@ -99,6 +101,17 @@ def trial(items: Sequence[Item]) -> Item | None:
     return tried if largest >= TRIED_RANGE * work(tried.shape) else None
 
 
+class Turn(IntEnum):
+    """What a probe's next shape is for; what comes first here goes first."""
+
+    REQUIRED_FIT = auto()
+    ANY_FIT = auto()
+    GOOD_FIT = auto()
+    FIRST_ANCHOR = auto()
+    OTHER = auto()
+    DEAR = auto()
+
+
 class FirstRound:
     """What the first process measures next, given what it saw so far."""
 
@@ -144,22 +157,21 @@ class FirstRound:
 
     def most_s(self, probe: str, left_s: float) -> float:
         """Seconds that this probe's next shape may take, with `left_s` of the share left."""
-        needed = self._turn(probe)[0] <= 2
+        needed = self._turn(probe)[0] <= Turn.GOOD_FIT
         return min(left_s + (self._more_s if needed else 0.0), SHAPE_SHARE * self._share_s)
 
-    def _turn(self, probe: str) -> tuple[int, float, int]:
-        """Lower goes first: needed for any fit, of what no cost can do without and of the rest, for a good fit, a first anchor, others,
-        what is dear; among equals the probe that had the least time."""
+    def _turn(self, probe: str) -> tuple[Turn, float, int]:
+        """Lower goes first; among equals the probe that had the least time."""
         taken, spent_s = self._taken.get(probe, 0), self._spent_s.get(probe, 0.0) - self._compiling_s.get(probe, 0.0)
         if probe in REQUIRED and taken < LEAST_SHAPES:
-            rank = 0
+            turn = Turn.REQUIRED_FIT
         elif spent_s > PROBE_SHARE * (self._share_s + self._more_s) or self._is_dear(self._waiting[probe][0]):
-            rank = 5
+            turn = Turn.DEAR
         elif probe in self._anchors:
-            rank = 3 if taken == 0 else 4
+            turn = Turn.FIRST_ANCHOR if taken == 0 else Turn.OTHER
         else:
-            rank = 1 if taken < LEAST_SHAPES else 2 if taken < NEEDED_SHAPES else 4
-        return rank, spent_s * (BESIDE if probe in self._beside else 1.0), taken
+            turn = Turn.ANY_FIT if taken < LEAST_SHAPES else Turn.GOOD_FIT if taken < NEEDED_SHAPES else Turn.OTHER
+        return turn, spent_s * (BESIDE if probe in self._beside else 1.0), taken
 
     def _expected_s(self, item: Item) -> float:
         """Seconds for a shape: the mean of its probe's before, or more where its calls alone take longer."""

@@ -15,6 +15,12 @@ from sim.scenario.workloads import MergeMethod, Precision
 MERGE, STREAMED = "merge-", "streamed-"
 """Probes of merges, in memory and from files, are named for their methods; the first are families too."""
 
+STEPS = frozenset(("matmul-bf16", "memory-copy"))
+"""Families without which no training step can be told; where others are missing, costs rest on these."""
+STORED_MERGES = frozenset(("disk-read", "disk-write", "merge-linear"))
+"""The same of a merge from storage."""
+STORED_MERGES_ON_GPU = STORED_MERGES | {"host-copy"}
+
 TRANSFORMERS: dict[str, Precision] = {"transformer-step": "bf16", "transformer-step-int8": "int8-mixed"}
 
 
@@ -24,7 +30,7 @@ def predict(probe: str, shape: Shape, calibration: Calibration) -> float | None:
         return _merge(probe, shape, calibration)
     if probe.startswith(STREAMED):
         return _streamed(cast(MergeMethod, probe.removeprefix(STREAMED)), shape, calibration)
-    if not {"matmul-bf16", "memory-copy"} <= calibration.fits.keys():
+    if not calibration.fits.keys() >= STEPS:
         return None
     if TRANSFORMERS.get(probe) == "int8-mixed" and not {"int8-linear", "matmul-int8"} & calibration.fits.keys():
         return None
@@ -41,7 +47,7 @@ def _merge(probe: str, shape: Shape, calibration: Calibration) -> float | None:
 def _streamed(method: MergeMethod, shape: Shape, calibration: Calibration) -> float | None:
     """As the simulator prices a merge from storage."""
     on_gpu = calibration.device.kind == "gpu"
-    if not {"disk-read", "disk-write", "merge-linear", *(("host-copy",) if on_gpu else ())} <= calibration.fits.keys():
+    if not calibration.fits.keys() >= (STORED_MERGES_ON_GPU if on_gpu else STORED_MERGES):
         return None
     model, read = shape["parameters"] * float(BYTES_PER_PARAMETER), models_read(method, shape["experts"])
     return MergeCost(

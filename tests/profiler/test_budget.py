@@ -236,13 +236,13 @@ def test_a_probe_that_kills_its_processes_is_given_up() -> None:
 
 
 def test_what_no_cost_can_do_without_comes_first_however_dear() -> None:
-    items = [Item(probe="disk-write", shape={"bytes": 100 + i}) for i in range(6)] + [
-        Item(probe="norm", shape={"bytes": 100 + i}) for i in range(6)
-    ]
-    choice = FirstRound(items, (), 10.0)
+    items = [Item(probe=probe, shape={"bytes": 100 + i}) for probe in ("disk-write", "norm") for i in range(6)]
+    share_s = 3.0
+    assert DEAR * share_s / (2 * NEEDED_SHAPES) < CALLS * 0.125
+    choice = FirstRound(items, (), share_s)
     chosen = []
     for _ in range(2 * LEAST_SHAPES):
-        item = choice.next(10.0)
+        item = choice.next(share_s)
         assert item is not None
         chosen.append(item.probe)
         cost_s = 0.5 if item.probe == "disk-write" else 0.001
