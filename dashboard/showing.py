@@ -31,6 +31,7 @@ from sim.report.rows import (
     headline_rows,
     plan_rows,
     pool_rows,
+    simulated_phrase,
     target_rows,
     tenant_rows,
     unit_cost_rows,
@@ -41,7 +42,6 @@ from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.results.run_folder import PLANS, REPORT, SCENARIO, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
-from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
@@ -194,8 +194,8 @@ def _show_heading(summary: Summary, folder: Path) -> None:
     st.header(plain(summary.question or summary.scenario))
     st.caption(
         plain(
-            f"{summary.scenario} · {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not "
-            f"measured · {summary.replications} replications · seed {summary.seed} · {folder / REPORT}"
+            f"{summary.scenario} · {simulated_phrase(summary)} · {summary.replications} replications · seed {summary.seed} · "
+            f"{folder / REPORT}"
         )
     )
 

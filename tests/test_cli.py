@@ -49,6 +49,7 @@ def test_json_is_one_document_and_nothing_else(small: Path, tmp_path: Path) -> N
         (["estimate", "merge", "--model", "llama-3.1-8b", "--price", "2.49"], "--price: found '2.49', which has no unit"),
         (["validate", "--calibration", "small.yaml"], "not a usable calibration"),
         (["validate", "--workers", "0"], "1 or more, would do"),
+        (["run", "small.yaml", "--set", "warmup=2026-03-15"], "found '2026-03-15', which is a date, and times count from the start"),
         (["estimate", "merge", "--model", "llama"], "--model: found model 'llama'"),
     ],
 )
@@ -66,6 +67,15 @@ def test_check_exits_with_1_when_a_target_is_missed(small: Path, tmp_path: Path)
     """A millisecond for the longest wait cannot be met; a single run is judged without an interval."""
     done = leadtime("run", str(small), "--check", "--replications", "1", "--set", "workloads.tunes.target.wait.max=1 ms", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_check_lets_an_unsure_target_pass_and_says_so(small: Path, tmp_path: Path) -> None:
+    """Three replications of a skewed wait: the interval reaches over the limit from both sides."""
+    wait = json.loads(leadtime("run", str(small), "--json", cwd=tmp_path).stdout)["figures"]["workload.tunes.wait.p95"]
+    assert wait["low"] < wait["mean"] < wait["high"]
+    done = leadtime("run", str(small), "--check", "--set", f"workloads.tunes.target.wait.p95={wait['mean']} s", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 of 1 targets neither met nor missed for sure" in done.stderr
 
 
 def test_scenarios_and_schema(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ The profiler writes it, the simulator reads it, both through these models. A `me
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -87,13 +87,17 @@ class Calibration(Part):
         return self.source != "measured"
 
     def fit(self, family: str) -> Fit:
-        """The family's fit; InputError naming what is there when it was not measured."""
+        """The family's fit; InputError where it was not measured."""
         if family not in self.fits:
-            raise InputError.of(
-                f"the calibration of {self.device.id} has no family {family!r} (it has {', '.join(sorted(self.fits))}); "
-                "profile the device again, or choose a precision that was measured"
-            )
+            raise self.lacks([family])
         return self.fits[family]
+
+    def lacks(self, families: Iterable[str]) -> InputError:
+        """The error that these were not measured, and what would do."""
+        return InputError.of(
+            f"the calibration of {self.device.id} has no fit of {', '.join(families)}, on which this cost rests; measure the device again "
+            "with 'leadtime profile --full' while nothing else runs on it, or name another calibration"
+        )
 
     def spread(self, family: str) -> float:
         """Log standard deviation of a prediction of this family, from its 95 % error."""

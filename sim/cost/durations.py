@@ -15,6 +15,7 @@ from sim.cost.merge import merge_cost, merge_family, merge_fits
 from sim.cost.models import model_shape
 from sim.cost.storage import storage_families
 from sim.cost.training import OPTIMISER_BYTES, WEIGHT_BYTES, TrainingJob, least_gpus, step_cost, training_families
+from sim.scenario.errors import InputError
 from sim.scenario.providers import Pool
 from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload
 
@@ -72,7 +73,18 @@ class CostTable:
 
 
 def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> tuple[str, ...]:
-    """The calibration's families that the cost of `work` rests on; those it lacks are left out."""
+    """The calibration's families that the cost of `work` rests on; InputError naming all that it lacks of them."""
+    if missing := missing_families(work, calibration):
+        raise calibration.lacks(missing)
+    return _needed(work, calibration)
+
+
+def missing_families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> tuple[str, ...]:
+    """The families that the cost of `work` rests on and the calibration lacks, with nothing that could stand in for them."""
+    return tuple(family for family in _needed(work, calibration) if family not in calibration.fits)
+
+
+def _needed(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibration: Calibration) -> tuple[str, ...]:
     if isinstance(work, MergeWorkload):
         named = [merge_family(work.method, calibration)]
         named += ["host-copy"] if work.source != "device" and calibration.device.kind == "gpu" else []
@@ -82,7 +94,19 @@ def families(work: MergeWorkload | TrainingWorkload | EvaluationWorkload, calibr
         named += ["disk-write"] if work.checkpoint is not None else []
     else:
         named = list(evaluation_families(calibration, work.precision))
-    return tuple(family for family in named if family in calibration.fits)
+    return tuple(named)
+
+
+def check_model(work: MergeWorkload | TrainingWorkload | EvaluationWorkload) -> None:
+    """InputError, with the key, for a model that nobody knows, or that is shown images and sees none."""
+    try:
+        shape = model_shape(work.model)
+    except InputError as error:
+        raise error.under("model") from None
+    if isinstance(work, EvaluationWorkload) and work.images is not None and shape.vision is None:
+        raise InputError.of(
+            f"{work.model} sees no images; leave them out, or take a model that sees, as llama-3.2-11b-vision does", key="images"
+        )
 
 
 def training_job(work: TrainingWorkload, gpus: int) -> TrainingJob:

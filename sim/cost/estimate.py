@@ -12,7 +12,7 @@ from typing import Any
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.durations import families, least_gpus_for, training_job
+from sim.cost.durations import check_model, families, least_gpus_for, training_job
 from sim.cost.evaluation import evaluation_memory_bytes
 from sim.cost.job_seconds import family_seconds, job_seconds
 from sim.cost.merge import MergeCost, merge_cost, merge_memory_bytes
@@ -20,7 +20,7 @@ from sim.cost.models import model_shape
 from sim.cost.power import Draw, job_draw
 from sim.cost.prices import LIST_PRICES, PRICES_DATE, ListPrice
 from sim.cost.training import Layout, StepCost, step_cost
-from sim.scenario.errors import InputError
+from sim.scenario.errors import InputError, Problem
 from sim.scenario.one_job import OneJob, Setting
 from sim.scenario.units import HOUR
 from sim.scenario.workloads import MergeWorkload, TrainingWorkload
@@ -95,9 +95,9 @@ def estimate(work: OneJob, setting: Setting, calibration: Calibration) -> Device
         setting.inter_node or device.inter_node_bytes_per_s,
     )
     try:
-        model_shape(work.model)
+        check_model(work)
     except InputError as error:
-        raise InputError([replace(problem, where="--model") for problem in error.problems]) from None
+        raise InputError([Problem(problem.message, where=f"--{problem.key}") for problem in error.problems]) from None
     blank = DeviceEstimate(
         device=device.id,
         name=device.name,
@@ -105,7 +105,7 @@ def estimate(work: OneJob, setting: Setting, calibration: Calibration) -> Device
         completeness=calibration.completeness,
         date=calibration.date,
         gpus=gpus,
-        errors={family: calibration.fit(family).error_p95 for family in families(work, calibration)},
+        errors={},
         device_memory_bytes=device.memory_bytes,
     )
     try:
@@ -140,6 +140,7 @@ def _filled(
     source = None if price is None else price.source if setting.price is not None else f"{price.source}, {PRICES_DATE}"
     return replace(
         blank,
+        errors={family: calibration.fit(family).error_p95 for family in families(work, calibration)},
         seconds=seconds,
         terms_s=terms,
         layout=layout,

@@ -1,10 +1,20 @@
 """A calibration as rows of text: fitted rates with their held-out errors, and anchors with what was predicted of them."""
 
 import math
+from pathlib import Path
 
 from sim.cost.calibration import Calibration
+from sim.cost.durations import missing_families
 from sim.report.rows import Rows
+from sim.scenario.one_job import read_job
 from sim.scenario.units import format_duration
+
+JOBS = (
+    read_job("merge", {"model": "llama-3.1-8b"}),
+    read_job("training", {"model": "llama-3.1-8b", "tokens": "1M"}),
+    read_job("evaluation", {"model": "llama-3.1-8b", "tokens": "1M"}),
+)
+"""One of each kind, all that a calibration is asked about unless a scenario wants more (INT8, fp32)."""
 
 
 def fit_rows(calibration: Calibration) -> Rows:
@@ -29,3 +39,12 @@ def anchor_rows(calibration: Calibration) -> Rows:
             (anchor.probe, shape, format_duration(anchor.median_s), format_duration(predicted), f"{predicted / anchor.median_s:.2f}")
         )
     return Rows("End-to-end anchors, never fitted", ("anchor", "shape", "measured", "predicted", "ratio"), tuple(cells))
+
+
+def how_to_use(calibration: Calibration, path: Path) -> str:
+    """The command to give next: a study on this calibration, or another profile where it cannot tell what every kind of job takes."""
+    lacking = {work.kind: missing for work in JOBS if (missing := missing_families(work, calibration))}
+    if not lacking:
+        return f"leadtime run second-source --set calibration={path}"
+    said = "; ".join(f"{kind} (no fit of {', '.join(missing)})" for kind, missing in lacking.items())
+    return f"it cannot tell what these take: {said}; measure again with 'leadtime profile --full' while nothing else runs"

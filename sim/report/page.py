@@ -29,6 +29,7 @@ from sim.report.rows import (
     headline_rows,
     plan_rows,
     pool_rows,
+    simulated_phrase,
     target_rows,
     tenant_rows,
     unit_cost_rows,
@@ -37,7 +38,6 @@ from sim.report.rows import (
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.results.summary import Summary
-from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
@@ -121,8 +121,8 @@ def sensitivity_page(sensitivity: Sensitivity, scenario_yaml: str) -> str:
 def _page(summary: Summary, parts: Iterable[str], *, question: str = "") -> str:
     heading = escape(question or summary.question or summary.scenario)
     under = (
-        f"{escape(summary.scenario)} · {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not "
-        f"measured · replications: {summary.replications} · seed {summary.seed} · leadtime {escape(summary.leadtime_version)}"
+        f"{escape(summary.scenario)} · {simulated_phrase(summary)} · replications: {summary.replications} · seed {summary.seed} · "
+        f"leadtime {escape(summary.leadtime_version)}"
     )
     mark = '<p class="mark">Extrapolated: some costs rest on a datasheet, not on measurements.</p>' if summary.extrapolated else ""
     basis = "".join(f"<li>{escape(line)}</li>" for line in basis_lines(summary))

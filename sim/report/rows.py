@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sim.cost.validation import Validated
 from sim.report.doubts import notes_of
 from sim.report.words import REASONS_IN_WORDS, TITLES, relative_with_interval, value, with_interval
+from sim.results.commitments import BEYOND
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
@@ -16,7 +17,7 @@ HEADLINES = (
 )  # fmt: skip
 WHERE_ANY = (
     "migrations", "transfers.gb", "cost.egress_usd",
-    "admission.rejected", "promises.kept", "deadlines.met", "delay.usd", "cost.committed_beyond_usd",
+    "admission.rejected", "promises.kept", "deadlines.met", "delay.usd", BEYOND,
     "energy.kwh", "cost.energy_usd", "carbon.tonnes", "commitment.utilisation", "commitment.break_even_utilisation",
 )  # fmt: skip
 PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput")
@@ -29,6 +30,14 @@ class Rows:
     title: str
     headings: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+
+
+def simulated_phrase(summary: Summary) -> str:
+    """How much time was simulated, and what of it counts."""
+    whole = f"{format_duration(summary.horizon_s)} simulated"
+    if summary.warmup_s == 0:
+        return whole
+    return f"{whole}, waits counted from {format_duration(summary.warmup_s)} on, cost and use from the start"
 
 
 def headline_rows(summary: Summary) -> Rows:
@@ -115,9 +124,10 @@ def plan_rows(comparison: Comparison) -> Rows:
     """One row a plan: headline figures with intervals, the p95 wait of each workload, and targets met."""
     first = comparison.plans[comparison.base]
     workloads = tuple(f"workload.{name}.wait.p95" for name in first.wait_curves)
+    owing = (BEYOND,) if any(summary.figure(BEYOND).mean for summary in comparison.plans.values()) else ()
     headings = (
         "plan",
-        *(TITLES[name] for name in PLAN_HEADLINES),
+        *(TITLES[name] for name in (*PLAN_HEADLINES, *owing)),
         *(f"{name.split('.')[1]}: p95 wait" for name in workloads),
         "targets",
     )
@@ -125,7 +135,7 @@ def plan_rows(comparison: Comparison) -> Rows:
     for plan, summary in comparison.plans.items():
         outcomes = [verdict.outcome for verdict in summary.verdicts]
         of = ", ".join(f"{outcomes.count(word)} {word}" for word in ("met", "unsure", "missed") if word in outcomes) or "–"
-        cells.append((plan, *(with_interval(name, summary.figure(name)) for name in (*PLAN_HEADLINES, *workloads)), of))
+        cells.append((plan, *(with_interval(name, summary.figure(name)) for name in (*PLAN_HEADLINES, *owing, *workloads)), of))
     return Rows("Plans", headings, tuple(cells))
 
 
@@ -159,7 +169,8 @@ def basis_lines(summary: Summary) -> list[str]:
     for basis in summary.bases:
         mark = "EXTRAPOLATED from a datasheet" if basis.extrapolated else f"measured on {basis.date[:10]} ({basis.completeness})"
         tried = f"; {validated_phrase(basis.validated)}" if basis.validated else ""
-        lines.append(f"{basis.gpu}: {basis.device}, {mark}; costs within ±{basis.error_p95:.0%} of measurements, 95 % of the time{tried}")
+        device = f"taken to be as fast as another device, {basis.device_id} ({basis.device})" if basis.stands_in else basis.device
+        lines.append(f"{basis.gpu}: {device}, {mark}; costs within ±{basis.error_p95:.0%} of measurements, 95 % of the time{tried}")
     if not summary.bases:
         lines.append("durations are the trace's own; no calibration was used")
     for name, reasons in summary.unusable.items():

@@ -2,6 +2,7 @@
 
 from sim.report.rows import Rows
 from sim.report.words import title, with_interval
+from sim.results.commitments import BEYOND
 from sim.study.space import said, short_names
 from sim.study.sweep import COST, Sweep
 
@@ -28,7 +29,8 @@ def sweep_rows(sweep: Sweep) -> Rows:
 
 def _rows(sweep: Sweep, heading: str, plans: list[str], *, marked: bool) -> Rows:
     names = short_names(sweep.keys)
-    figures = list(dict.fromkeys([COST, sweep.target, "wait.mean", "cost.usd_per_useful_gpu_hour", "utilisation"]))
+    owing = [BEYOND] if any(one.figures[BEYOND].mean for one in sweep.plans.values()) else []
+    figures = list(dict.fromkeys([COST, *owing, sweep.target, "wait.mean", "cost.usd_per_useful_gpu_hour", "utilisation"]))
     cells = []
     for plan in plans:
         one = sweep.plans[plan]

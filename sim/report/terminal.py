@@ -12,7 +12,7 @@ from sim.cost.estimate import DeviceEstimate
 from sim.cost.published import Fact
 from sim.cost.validation import Validated, Validation
 from sim.report.answers import answers
-from sim.report.calibration_rows import anchor_rows, fit_rows
+from sim.report.calibration_rows import anchor_rows, fit_rows, how_to_use
 from sim.report.doubts import warnings_of
 from sim.report.estimate_rows import estimate_notes, estimate_rows, job_title, term_rows
 from sim.report.optimisation_rows import FEW_ROWS, considered_rows
@@ -26,6 +26,7 @@ from sim.report.rows import (
     headline_rows,
     plan_rows,
     pool_rows,
+    simulated_phrase,
     target_rows,
     tenant_rows,
     unit_cost_rows,
@@ -38,7 +39,6 @@ from sim.report.why_rows import held_rows, other_rows, reason_rows, stretch_rows
 from sim.results.summary import Summary
 from sim.results.why import Why
 from sim.scenario.one_job import OneJob
-from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
@@ -126,8 +126,8 @@ def _print_head(out: Console, summary: Summary, *, question: str = "") -> None:
     out.print(f"[bold]{question or summary.question or summary.scenario}[/bold]")
     replications = f"{summary.replications} replication{'s' if summary.replications > 1 else ''}"
     out.print(
-        f"{summary.scenario}: {format_duration(summary.horizon_s)} simulated, the first {format_duration(summary.warmup_s)} not measured, "
-        f"{replications}, seed {summary.seed}\n"
+        f"{summary.scenario}: {simulated_phrase(summary)}, {replications}, seed {summary.seed}\n",
+        soft_wrap=True,
     )
 
 
@@ -182,10 +182,7 @@ def print_calibration(out: Console, calibration: Calibration, path: Path) -> Non
     _print_rows(out, anchor_rows(calibration))
     for note in calibration.notes:
         out.print(f"  {note}", soft_wrap=True)
-    use = f"leadtime run second-source --set calibration={path}"
-    if not calibration.fits:
-        use = "not at all: nothing was measured in enough shapes to fit; profile with --full while nothing else runs"
-    out.print(f"\nCalibration: {path}\nUse it:      {use}", soft_wrap=True)
+    out.print(f"\nCalibration: {path}\nUse it:      {how_to_use(calibration, path)}", soft_wrap=True)
 
 
 def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstimate], validated: Mapping[str, Validated]) -> None:

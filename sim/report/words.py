@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from sim.results.commitments import BEYOND
 from sim.results.difference import Difference
 from sim.results.statistics import Estimate
 from sim.scenario.units import format_duration
@@ -19,7 +20,7 @@ TITLES = {
     "slowdown.p95": "p95 slowdown",
     "cost.usd": "cost",
     "cost.billed_usd": "billed in the horizon",
-    "cost.committed_beyond_usd": "committed beyond the horizon",
+    BEYOND: "committed beyond the horizon",
     "cost.unused_usd": "paid and unused",
     "energy.kwh": "energy drawn",
     "energy.idle_kwh": "of it while idle",
@@ -83,6 +84,8 @@ def usd(value: float) -> str:
         if size >= limit:
             scale = {"B": 1e9, "M": 1e6, "k": 1e3}[suffix]
             return f"{sign}${size / scale:.3g}{suffix}"
+    if 0 < size < 0.0995:  # two significant digits, never $0.00
+        return f"{sign}${size:.{1 - math.floor(math.log10(size))}f}"
     return f"{sign}${size:,.2f}" if size < 100 else f"{sign}${size:,.0f}"
 
 

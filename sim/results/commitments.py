@@ -15,6 +15,8 @@ from sim.scenario.providers import Pool
 from sim.scenario.units import HOUR
 
 COMMITTED = (ReservedOffer.kind, BlockOffer.kind)
+BEYOND = "cost.committed_beyond_usd"
+"""The figure of `committed_beyond_usd` over all pools: shown beside a plan's cost wherever plans are compared and one has any."""
 
 
 def upfront_payments(index: int, pool: Pool, records: Records, horizon_s: float) -> Iterator[tuple[float, float, float]]:

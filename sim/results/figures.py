@@ -14,7 +14,7 @@ from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.results.admissions import admission_figures
 from sim.results.blocked import blocked_figures
-from sim.results.commitments import commitment_figures, committed_beyond_usd
+from sim.results.commitments import BEYOND, commitment_figures, committed_beyond_usd
 from sim.results.egress import transfer_figures
 from sim.results.ledger import UNUSED, Line
 from sim.results.losses import loss_figures
@@ -50,7 +50,7 @@ def replication_figures(
     figures |= losses | {
         "cost.usd": cost,
         "cost.billed_usd": sum(line.billed_usd for line in lines),
-        "cost.committed_beyond_usd": sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
+        BEYOND: sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
         "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),
         "cost.usd_per_useful_gpu_hour": _ratio(cost, losses["losses.useful_gpu_hours"]),
         "gpu_hours.used": float(used.sum()),

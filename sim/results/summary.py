@@ -30,10 +30,12 @@ class Verdict(_Part):
 class Basis(_Part):
     """The calibration that a GPU type's costs rest on; `error_p95` is the largest held-out 95 % error of the families used.
 
-    `validated` is None where nobody has run a queue on that device since it was profiled.
+    `device_id` is another than `gpu` where a user has one device stand for another. `validated` is None where nobody has run a queue on
+    that device since it was profiled.
     """
 
     gpu: str
+    device_id: str
     device: str
     source: str
     completeness: str
@@ -45,6 +47,10 @@ class Basis(_Part):
     @property
     def extrapolated(self) -> bool:
         return self.source != "measured"
+
+    @property
+    def stands_in(self) -> bool:
+        return self.device_id != self.gpu
 
 
 class WaitCurve(_Part):

@@ -38,6 +38,7 @@ CAPEX_UNITS = {f"{money}/{of}": (scale, of) for of in ("node", "GPU") for money,
 GROWTH_UNITS = {"%/d": DAY, "%/w": WEEK, "%/month": MONTH, "%/y": YEAR}
 
 _QUANTITY = re.compile(r"^\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*$")
+_DATE = re.compile(r"^\s*\d{4}-\d{1,2}-\d{1,2}")
 
 
 def split_quantity(value: object) -> tuple[float, str] | None:
@@ -60,6 +61,8 @@ def _quantity(what: str, units: Mapping[str, float], example: str, *, minimum: f
             problem = "which has no unit" if bare else "which cannot be read"
             if parts is not None and not bare:
                 problem = f"whose unit {parts[1]!r} does not fit"
+            if isinstance(value, str) and _DATE.match(value):
+                problem = "which is a date, and times count from the start of what is simulated"
             raise PydanticCustomError(
                 "quantity", "found {found}, {problem}; {what} takes one of {names}, as in '{example}'",
                 {"found": repr(value), "problem": problem, "what": what, "names": names, "example": example},

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sim.results.commitments import BEYOND
 from sim.results.run_folder import OPTIMISATION, SCENARIO
 from sim.results.statistics import Estimate
 from sim.results.summary import Summary
@@ -175,9 +176,8 @@ def _missed(search: Search, summary: Summary) -> str:
     for figure, limit in search.limits.items():
         wait = summary.figure(figure).mean
         if wait is None or wait > limit:
-            over[figure] = (
-                f"{wait_name(figure)} is {format_duration(wait) if wait is not None else 'not measured'}, {format_duration(limit)} allowed"
-            )
+            allowed, found = format_duration(limit), format_duration(wait) if wait is not None else "not measured"
+            over[figure] = f"{wait_name(figure)} is {f'just over {found}' if found == allowed else found}, {allowed} allowed"
     return "; ".join(over.values())
 
 
@@ -185,7 +185,9 @@ def _answer(search: Search, shown: str, chosen: Place | None, final: Summary, un
     cost = final.figure("cost.usd")
     spread = f" ({money(cost.low)} – {money(cost.high)})" if cost.low is not None and cost.high is not None else ""
     if chosen is not None:
-        return f"Take {shown}: it meets every target for {money(cost.mean or 0.0)}{spread} over {format_duration(final.horizon_s)}."
+        owed = final.figure(BEYOND).mean
+        after = f", and stays committed to pay {money(owed)} after that" if owed else ""
+        return f"Take {shown}: it meets every target for {money(cost.mean or 0.0)}{spread} over {format_duration(final.horizon_s)}{after}."
     if unconfirmed:
         return f"No plan in this range is confirmed to meet the targets; the nearest is {shown}: it does on the demand searched."
     return f"No plan in this range meets the targets; the nearest is {shown}: {_missed(search, final)}."

@@ -16,8 +16,7 @@ import sim
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.devices import calibrations_for, validations_for
-from sim.cost.durations import CostTable, node_type
-from sim.cost.models import model_shape
+from sim.cost.durations import CostTable, check_model, families, node_type
 from sim.cost.validation import Validation
 from sim.demand.spot_trace import open_spot_trace
 from sim.demand.streams import stream
@@ -124,9 +123,14 @@ def _prepare(document: Document, scenario: Scenario) -> Preparation:
             problems += [Problem(one.message, one.where, one.key or _gpu_key(scenario, one.message)) for one in error.problems]
         for name, work in drawn:
             try:
-                model_shape(work.model)
+                check_model(work)
             except InputError as error:
-                problems += error.under(f"workloads.{name}.model").problems
+                problems += error.under(f"workloads.{name}").problems
+            for calibration in {one.device.id: one for one in calibrations.values()}.values():
+                try:
+                    families(work, calibration)
+                except InputError as error:
+                    problems += error.under(f"workloads.{name}").problems
     problems += _unreadable_supply(scenario)
     power: tuple[PowerDraw | None, ...] = ()
     try:

@@ -162,6 +162,7 @@ def _bases(preparation: Preparation) -> Iterable[Basis]:
         validation = preparation.validations.get(gpu)
         yield Basis(
             gpu=gpu,
+            device_id=calibration.device.id,
             device=calibration.device.name,
             source=calibration.source,
             completeness=calibration.completeness,

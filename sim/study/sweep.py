@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import sim
+from sim.results.commitments import BEYOND
 from sim.results.run_folder import SWEEP
 from sim.results.statistics import STATISTICS, Estimate
 from sim.results.summary import Summary
@@ -131,7 +132,7 @@ def swept(sweep: SweepPlans, summaries: Mapping[str, Summary]) -> Sweep:
     """What the finished plans say."""
     marks = _marks(summaries, sweep.target)
     first = next(iter(summaries.values()))
-    shown = [*HEADLINES, *(f"workload.{name}.wait.p95" for name in first.wait_curves), sweep.target]
+    shown = [*HEADLINES, BEYOND, *(f"workload.{name}.wait.p95" for name in first.wait_curves), sweep.target]
     keys = next(iter(sweep.points.values()))
     return Sweep(
         scenario=first.scenario,

@@ -101,7 +101,7 @@ def test_a_family_that_was_not_measured_is_named() -> None:
     fits = {name: fit for name, fit in H100.fits.items() if name != "disk-read"}
     refusal = estimate(JOBS[2], Setting(), H100.model_copy(update={"fits": fits})).refusal
     assert refusal is not None
-    assert "has no family 'disk-read'" in refusal
+    assert "has no fit of disk-read, on which" in refusal
 
 
 def test_absent_power_and_price_stay_absent() -> None:

@@ -35,6 +35,8 @@ def test_two_scenarios_are_compared_on_the_same_demand(small: Path, tmp_path: Pa
     assert -1 <= wait["relative"] < 0
     assert document["verdicts"]["bigger"].startswith("bigger: waits")
     page = (out / "report.html").read_text(encoding="utf-8")
+    assert document["plans"]["bigger"]["figures"]["cost.committed_beyond_usd"]["mean"] > 0
+    assert "committed beyond the horizon" in page  # a year was signed for, ten days were simulated
     assert document["verdicts"]["bigger"].split("(")[0] in page
     assert (out / "plans" / "bigger" / "summary.json").is_file()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim.cost.devices import shipped_calibration
+from sim.report.rows import basis_lines
 from sim.report.saving import save
 from sim.results.run_folder import read_summary, read_table
 from sim.scenario.errors import InputError
@@ -18,6 +20,7 @@ from sim.study.replication import replicate
 from sim.study.run import run_plan
 from sim.study.runner import Runner
 
+EVALUATION = {"kind": "evaluation", "model": "llama-3.2-1b", "tokens": "1M", "arrivals": {"rate": "1/d"}}
 FINGERPRINT = """
 import hashlib, sys
 from sim.scenario.loading import open_document
@@ -98,6 +101,7 @@ def test_plans_are_compared_on_the_same_demand(small: Path) -> None:
     ("key", "value", "says"),
     [
         ("workloads.tunes.model", "llama-9", "not in the catalogue"),
+        ("workloads.merges", {**EVALUATION, "images": "1k"}, "workloads.merges.images: llama-3.2-1b sees no images; leave them out"),
         ("workloads.tunes.model", "llama-3.1-405b", r"does not fit 1 GPU; it needs at least \d+ GPUs of h100-sxm"),
         ("workloads.tunes.gpus", 64, "fit no pool: the largest asks for 64 GPUs"),
         ("providers.first.pools.a.gpu", "h100", "did you mean 'h100-sxm'"),
@@ -111,3 +115,26 @@ def test_what_cannot_run_is_refused_with_its_line(small: Path, key: str, value: 
     with pytest.raises(InputError, match=says) as caught:
         run_plan(open_document(str(small)).override(key, value))
     assert all(problem.where for problem in caught.value.problems)
+
+
+def test_what_a_calibration_cannot_tell_is_said_of_every_workload_before_anything_runs(small: Path, tmp_path: Path) -> None:
+    """A profile that left families out: each workload names those that it needs, at its own line."""
+    whole = shipped_calibration("h100-sxm")
+    bare = tmp_path / "bare.json"
+    bare.write_text(whole.model_copy(update={"fits": {"disk-read": whole.fit("disk-read")}}).model_dump_json(), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        prepare(open_document(str(small)).override("calibration", str(bare)))
+    merges, tunes = map(str, caught.value.problems)
+    assert "small.yaml:8:3: workloads.merges: the calibration of h100-sxm has no fit of merge-linear, host-copy, disk-write" in merges
+    assert "workloads.tunes: the calibration of h100-sxm has no fit of matmul-bf16, memory-copy" in tunes
+    assert "leadtime profile --full" in tunes
+
+
+def test_a_device_that_stands_for_another_is_named_where_figures_rest_on_it(small: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(shipped_calibration("a100-sxm-80gb").model_dump_json(), encoding="utf-8")
+    document = open_document(str(small)).override("replications", 1).override("horizon", "2 d")
+    (line, *_) = basis_lines(run_plan(document.override("calibration", str(own)), runner=Runner(1)).summary)
+    assert line.startswith("h100-sxm: taken to be as fast as another device, a100-sxm-80gb (")
+    (line, *_) = basis_lines(run_plan(document, runner=Runner(1)).summary)
+    assert "another device" not in line

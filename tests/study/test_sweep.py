@@ -102,6 +102,7 @@ def test_a_swept_plan_is_the_run_of_its_overrides(small: Path, tmp_path: Path) -
     assert page == (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 1
     assert "on the front" in page
+    assert "committed beyond the horizon" in page
 
 
 def test_many_plans_keep_the_folders_of_the_front_only(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class RecordedJobs:
         count = len(submit_s)
         usable, unusable = np.ones(count, bool), {}
         common = [
-            ("no submission time", ~np.isfinite(submit_s)),
+            ("no submission time in seconds or as 2024-01-31T12:00:00", ~np.isfinite(submit_s)),
             ("asks for no GPU", gpus == 0),
             (
                 "GPU count missing or not a whole number above 0",

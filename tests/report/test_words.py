@@ -1,0 +1,36 @@
+"""Numbers as a reader sees them: no amount vanishes in rounding, and a calibration says what it cannot tell."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.cost.datasheets import DATASHEETS, datasheet_calibration
+from sim.report.calibration_rows import how_to_use
+from sim.report.words import usd
+
+
+@pytest.mark.parametrize(
+    ("dollars", "said"),
+    [
+        (0.0, "$0.00"),
+        (0.000067, "$0.000067"),
+        (-0.0042, "-$0.0042"),
+        (0.0996, "$0.10"),
+        (0.12, "$0.12"),
+        (99.5, "$99.50"),
+        (2260, "$2,260"),
+    ],
+)
+def test_money(dollars: float, said: str) -> None:
+    assert usd(dollars) == said
+
+
+def test_a_profile_says_what_to_do_with_it() -> None:
+    """The next command where every kind of job can be told, else what is lacking for which."""
+    whole = datasheet_calibration(DATASHEETS["h100-sxm"])
+    assert how_to_use(whole, Path("my-gpu.json")) == "leadtime run second-source --set calibration=my-gpu.json"
+    fits = {name: fit for name, fit in whole.fits.items() if name != "disk-read"}
+    said = how_to_use(whole.model_copy(update={"fits": fits}), Path("my-gpu.json"))
+    assert "merge (no fit of disk-read)" in said
+    assert "training" not in said
+    assert "leadtime profile --full" in said
