@@ -1,6 +1,6 @@
 """One fresh process that measures what it is asked, an item at a time: requests as JSON lines on stdin, a sample a line on stdout.
 
-Started as ``python -m profiler.measuring DEVICE FOLDER SEED`` by `profiler.processes`; the spread within one process lies about that
+Started as ``python -m profiler.measuring DEVICE FOLDER SEED KIND`` by `profiler.processes`; the spread within one process lies about that
 between several. It holds no plan and keeps nothing: when its parent goes, it goes too, and whatever it does loses one item at most.
 """
 
@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -22,6 +21,8 @@ from profiler.child_environment import give_back
 from profiler.probes import Probe, Shape, smaller
 
 READY = "ready"
+ALONE_KIND, GROUPED_KIND = "alone", "grouped"
+"""Of a process: for probes that join a group of processes, which compile nothing, or for all others."""
 GRACE_S = 2.0
 """From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
 WAITED_S = 0.005
@@ -239,9 +240,8 @@ def _answers() -> IO[str]:
     return own
 
 
-@cache
 def _begin(device: Any) -> None:
-    """What a process does once, on no shape's account: it opens the device, and loads the compiler, which optimisers ask too (1.7 s)."""
+    """What a process does first, on no shape's account: it opens the device, and loads the compiler, which optimisers ask too (1.7 s)."""
     import torch
 
     from profiler.compiling import can_compile
@@ -253,23 +253,22 @@ def _begin(device: Any) -> None:
     float((square @ square).sum())  # waits
 
 
-def main(device_name: str, folder: str, seed: str) -> None:
+def main(device_name: str, folder: str, seed: str, kind: str) -> None:
     answers = _answers()
     import torch
 
     from profiler.probes import all_probes
-    from profiler.probes.collectives import GROUPED
 
     torch.manual_seed(int(seed))
     device, probes = torch.device(device_name), all_probes()
+    if kind == ALONE_KIND:
+        _begin(device)
     gc.collect()
     gc.freeze()  # collecting after every shape then takes no time for all that torch brought with it
     print(READY, file=answers)
     for request in _requests():
-        if request.item.probe not in GROUPED:
-            _begin(device)
         print(measure(request, probes[request.item.probe], device, Path(folder)).model_dump_json(), file=answers)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from profiler.child_environment import child_environment
-from profiler.measuring import READY, Request, Sample
+from profiler.measuring import ALONE_KIND, GROUPED_KIND, READY, Request, Sample
 
 START_PATIENCE_S = 180.0
 """For torch to load, from a cold disk and on a busy machine."""
@@ -21,7 +21,6 @@ COMPILE_PATIENCE_S = 120.0
 """More, for a call that compiles first."""
 IDLE_PATIENCE_S = 1.0
 """For an idle process to leave by itself."""
-WORDS = "stderr.txt"
 
 
 class DiedError(Exception):
@@ -29,12 +28,13 @@ class DiedError(Exception):
 
 
 class MeasuringProcess:
-    """One fresh process; `ask` it for a sample, and `close` it. DiedError where it ends without an answer."""
+    """One fresh process; `wait` until it can measure, `ask` it for samples, and `close` it. DiedError where it ends without an answer."""
 
-    def __init__(self, device: str, folder: Path, number: int) -> None:
-        """Start it and wait until it can measure; `number` seeds its random inputs."""
-        self._words = folder / WORDS
-        command = [sys.executable, "-m", "profiler.measuring", device, str(folder), str(number)]
+    def __init__(self, device: str, folder: Path, number: int, *, grouped: bool = False) -> None:
+        """Start it, for probes that join a group or for the others; `number` seeds its random inputs."""
+        kind = GROUPED_KIND if grouped else ALONE_KIND
+        self._words = folder / f"{kind}.{number}.stderr"
+        command = [sys.executable, "-m", "profiler.measuring", device, str(folder), str(number), kind]
         with self._words.open("wb") as words:
             # A session of its own: Ctrl-C is for the parent, whose end ends it (it listens to its stdin).
             self._process = subprocess.Popen(
@@ -44,11 +44,15 @@ class MeasuringProcess:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+
+    def wait(self) -> Self:
+        """This process, once it has loaded all that measuring needs."""
         try:
             self._answer(START_PATIENCE_S, READY)
         except BaseException:
             self.close()
             raise
+        return self
 
     def __enter__(self) -> Self:
         return self

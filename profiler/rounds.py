@@ -19,6 +19,9 @@ from sim.scenario.errors import InputError
 Progress = Callable[[int, int], None]
 MOST_DEATHS = 7
 """In a row: the processes then die of something else than the items they measured, of which three families may share one bad kernel."""
+AHEAD = 2
+"""Processes that load all at once before anything is measured, one a core of the smallest machine, so that a short profile waits for one of
+them alone (on two Zen 3 cores each takes 6 to 9 s). More would hold memory that what is measured may need."""
 ENERGY_PROCESS = 1
 """The second: it knows what every shape costs, and what it leaves out others still measure."""
 ENERGY_S = WINDOW_S + 0.2
@@ -52,22 +55,30 @@ class Rounds:
         self._progress = progress
         self._processes: dict[bool, MeasuringProcess] = {}
         """Of this round, by whether they are for the probes apart."""
+        self._ahead: dict[int, MeasuringProcess] = {}
+        """Started for this and a later round, by its number."""
         self._deaths = 0
         self._expected = len(items) * depth.processes
 
     def run(self, ends_at: float) -> None:
         """Measure. InputError where measuring processes cannot be kept alive, or a sample cannot be kept."""
         self._tell()
-        for number in range(self._depth.processes):
-            left_s = max(ends_at - time.monotonic(), 0.0)
-            share_s = left_s / (self._depth.processes - number)
-            try:
+        self._ahead = {number: self._start(number) for number in range(min(AHEAD, self._depth.processes))}
+        try:
+            for process in self._ahead.values():
+                self._wait(process)
+            for number in range(self._depth.processes):
+                left_s = max(ends_at - time.monotonic(), 0.0)
+                share_s = left_s / (self._depth.processes - number)
                 if number == 0:
                     self._first(share_s, left_s * max(FIRST_SHARE - 1 / self._depth.processes, 0.0))
                 else:
                     self._later(number, share_s)
-            finally:
                 self._close()
+        finally:
+            self._close()
+            while self._ahead:
+                self._ahead.popitem()[1].close()
         self._expected = len(self._partial.samples)
         self._tell()
 
@@ -110,7 +121,8 @@ class Rounds:
         """One sample, kept; that of an item whose process died says so."""
         apart = request.item.probe in self._apart
         if apart not in self._processes:
-            self._processes[apart] = self._started(number)
+            waiting = None if apart else self._ahead.pop(number, None)
+            self._processes[apart] = waiting or self._wait(self._start(number, apart=apart))
         began = time.monotonic()
         try:
             sample = self._processes[apart].ask(request)
@@ -126,9 +138,12 @@ class Rounds:
         self._partial.add(sample)
         return sample
 
-    def _started(self, number: int) -> MeasuringProcess:
+    def _start(self, number: int, *, apart: bool = False) -> MeasuringProcess:
+        return MeasuringProcess(self._device, self._partial.folder, number, grouped=apart)
+
+    def _wait(self, process: MeasuringProcess) -> MeasuringProcess:
         try:
-            return MeasuringProcess(self._device, self._partial.folder, number)
+            return process.wait()
         except DiedError as error:
             raise InputError.of(f"a measuring process {error}") from None
 

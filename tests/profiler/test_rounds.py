@@ -11,7 +11,7 @@ from profiler.measuring import Item, Request, Sample  # noqa: E402
 from profiler.partial import PartialProfile  # noqa: E402
 from profiler.probes.collectives import GROUPED  # noqa: E402
 from profiler.processes import DiedError  # noqa: E402
-from profiler.rounds import Rounds  # noqa: E402
+from profiler.rounds import AHEAD, Rounds  # noqa: E402
 
 ITEMS = [Item(probe=probe, shape={"bytes": size}) for probe in ("all-reduce", "all-gather", "norm", "gate") for size in range(1, 9)]
 
@@ -21,15 +21,22 @@ class Asked:
 
     started: list["Asked"]
 
-    def __init__(self, device: str, folder: Path, number: int) -> None:  # noqa: ARG002
-        self.number, self.closed = number, False
+    def __init__(self, device: str, folder: Path, number: int, *, grouped: bool = False) -> None:  # noqa: ARG002
+        self.number, self.grouped, self.ready, self.closed = number, grouped, False, False
         self.probes: list[str] = []
         self.started.append(self)
 
+    def wait(self) -> "Asked":
+        self.ready = True
+        return self
+
     def ask(self, request: Request) -> Sample:
+        assert self.ready
         assert not self.closed
+        if not self.probes and self.number == 0:
+            assert [process.number for process in self.started[:AHEAD]] == [0, 1]  # before anything is measured
         self.probes.append(request.item.probe)
-        if request.item.probe in GROUPED and len(self.started) == 2:
+        if self.grouped and sum(process.grouped for process in self.started) == 1:
             raise DiedError("was ended")
         return Sample(item=request.item, median_s=1.0, calls=1)
 
@@ -44,9 +51,10 @@ def test_what_joins_a_group_shares_no_process_with_what_does_not(tmp_path: Path,
     partial = PartialProfile.open(tmp_path / "here.json", {"device": {}, "depth": [], "shapes": ""}, print)
     rounds = Rounds(ITEMS, (), (), GROUPED, "cpu", Depth("full", 3, 0.01, 600.0, 4.0), partial, None)
     rounds.run(ends_at=float("inf"))
-    kinds = [{probe in GROUPED for probe in process.probes} for process in Asked.started]
-    assert all(len(kind) == 1 for kind in kinds)
-    assert [process.number for process in Asked.started] == [0, 0, 0, 1, 1, 2, 2]
+    assert all({probe in GROUPED for probe in process.probes} == {process.grouped} for process in Asked.started)
+    assert sorted((process.number, process.grouped) for process in Asked.started) == [
+        (0, False), (0, True), (0, True), (1, False), (1, True), (2, False), (2, True),
+    ]  # fmt: skip
     assert all(process.closed for process in Asked.started)
     lost = [sample for sample in partial.samples if sample.skipped is not None]
     assert [(sample.process, sample.item.probe in GROUPED, sample.scope) for sample in lost] == [(0, True, "process")]
