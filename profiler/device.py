@@ -13,7 +13,6 @@ import torch
 
 import sim
 from profiler.child_environment import KEEPING
-from profiler.nvml import nvml_here
 from sim.cost.calibration import Device, Software
 from sim.scenario.errors import InputError
 
@@ -165,9 +164,6 @@ def state_notes(device: torch.device, before: Moment, after: Moment) -> list[str
     stolen = (after.stolen_s - before.stolen_s) / max(after.busy_and_idle_s - before.busy_and_idle_s, 1e-9)
     if stolen > 0:
         notes.append(f"{100 * stolen:.1f} % of CPU time was stolen by other guests meanwhile")
-    if device.type == "cuda" and (driver := nvml_here()) is not None:
-        clock = driver.clock_hz()
-        notes += [f"SM clock {clock / 1e6:.0f} MHz when measuring ended"] if clock is not None else []
     if device.type == "cpu":
         kept = ", ".join(f"{name}={value}" for name, value in KEEPING.items())
         notes.append(f"processes kept freed memory ({kept}), as training on a CPU should")

@@ -89,6 +89,15 @@ def left_out_note(planned: Sequence[Item], samples: Sequence[Sample], depth: Dep
     return f"for want of time, {depth.budget_s:.0f} s in all: {' and '.join(parts)}"
 
 
+def clock_note(samples: Sequence[Sample]) -> str | None:
+    """The SM clocks at which a GPU measured; None where nobody told."""
+    clocks = [one.clock_hz / 1e6 for one in samples if one.clock_hz is not None]
+    if not clocks:
+        return None
+    low, usual, high = np.quantile(clocks, (0.05, 0.5, 0.95))
+    return f"SM clock while measuring: {usual:.0f} MHz at the median shape, {low:.0f} to {high:.0f} MHz at nine of ten"
+
+
 def range_note(measurements: Sequence[Measurement]) -> str:
     """How far processes differed: slowest over fastest by shape; and what to do where that is too far to trust a median."""
     ratios = [max(one.process_medians_s) / min(one.process_medians_s) for one in measurements if len(one.process_medians_s) > 1]

@@ -35,7 +35,7 @@ def attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tor
     if query.shape[2] > 1:
         return attention(query, key, value)
     batch, _, _, size = query.shape
-    return F.scaled_dot_product_attention(query.view(batch, key.shape[1], -1, size), key, value).view_as(query)
+    return F.scaled_dot_product_attention(query.view(batch, key.shape[1], -1, size), key, value).reshape(query.shape)
 
 
 class Cache:

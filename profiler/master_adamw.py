@@ -21,4 +21,5 @@ class MasterAdamW:
         self._adam.step()
         with torch.no_grad():
             for weight, master in zip(self._weights, self._masters, strict=True):
+                master.grad = None
                 weight.copy_(master)

@@ -27,6 +27,8 @@ GRACE_S = 2.0
 """From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
 WAITED_S = 0.005
 """Of a GPU's work until it is waited for, where its energy is counted: long beside the wait, short beside the counter's steps."""
+BUSY_S, MOST_QUEUED = 0.02, 200
+"""Of work queued on a GPU when its driver is asked for its clock, which takes milliseconds; and calls that may be queued for it."""
 KEPT_SHARE = 0.25
 """Of the machine's memory, may stay with a process between shapes. A virtual machine takes what is given back from its host anew, slowly
 and at its neighbours' pace: where nothing stayed (two Zen 3 cores), shapes took 40 % longer in all, and times differed between processes
@@ -87,14 +89,15 @@ class Sample(BaseModel):
     flops: float = 0.0
     peak_memory_bytes: float | None = None
     energy_j: float | None = None
+    clock_hz: float | None = None
     note: str | None = None
 
 
 def measure(request: Request, probe: Probe, device: Any, folder: Path) -> Sample:
-    """One item here and now; a shape that does not fit in memory is halved until it does."""
+    """One item here and now; a shape that does not fit in memory is halved until it does; an anchor's is left out."""
     began = time.perf_counter()
     shape: Shape | None = request.item.shape
-    sample = Sample(item=request.item, skipped="does not fit in memory, and neither does any smaller shape")
+    sample = Sample(item=request.item, skipped="does not fit in memory" + ("" if probe.anchor else ", and neither does any smaller shape"))
     while shape is not None:
         found = _measure_shape(request, shape, probe, device, folder)
         if found is not None:
@@ -102,7 +105,7 @@ def measure(request: Request, probe: Probe, device: Any, folder: Path) -> Sample
             sample = found if shape == request.item.shape else found.model_copy(update=shrunk)
             break
         _release(device)
-        shape = smaller(shape)
+        shape = None if probe.anchor else smaller(shape)
     _release(device)
     return sample.model_copy(update={"elapsed_s": time.perf_counter() - began})
 
@@ -118,11 +121,9 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
     flushed = buffer_on(device).nbytes  # there from the first shape on, so that it can be taken off each one's peak
     try:
         work = probe.prepare(shape, device, folder)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()  # making random inputs may take more than the call
         left_s = request.limit_s - (time.perf_counter() - began)
         timing = time_call(work, device, request.repeat_s, left_s)
-        held_back = driver.held_back() if (driver := _driver(device)) else []
+        clock_hz, held_back = while_running(work.call, timing.median_s, driver) if (driver := _driver(device)) else (None, [])
         counting = time.perf_counter()
         joules = _energy(work.call, timing.median_s, driver) if driver and request.energy else None
         energy_s = time.perf_counter() - counting
@@ -148,6 +149,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated() - flushed) if device.type == "cuda" else None,
         energy_j=joules,
+        clock_hz=clock_hz,
         note="; ".join(filter(None, (work.note, _throttled(held_back, item)))) or None,
     )
 
@@ -163,6 +165,17 @@ def _driver(device: Any) -> Any:
     from profiler.nvml import nvml_here
 
     return nvml_here()
+
+
+def while_running(call: Callable[[], object], call_s: float, driver: Any) -> tuple[float | None, list[str]]:
+    """The SM clock, and what holds it back, while calls that take `BUSY_S` are queued: an idle GPU has another."""
+    import torch
+
+    for _ in range(min(max(1, round(BUSY_S / max(call_s, 1e-7))), MOST_QUEUED)):
+        call()
+    told = driver.clock_hz(), driver.held_back()
+    torch.cuda.synchronize()
+    return told
 
 
 def _energy(call: Callable[[], object], call_s: float, driver: Any) -> float | None:

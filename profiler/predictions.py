@@ -9,7 +9,7 @@ from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_
 from sim.cost.models import ModelShape
 from sim.cost.products import Product, product_seconds
 from sim.cost.storage import storage_seconds
-from sim.cost.training import OPTIMISER_TRAFFIC, TrainingJob, optimiser_family, step_cost
+from sim.cost.training import OPTIMISER_TRAFFIC, STATE_BYTES, Layout, TrainingJob, memory_bytes, optimiser_family, step_cost
 from sim.scenario.workloads import MergeMethod, Precision
 
 MERGE, STREAMED = "merge-", "streamed-"
@@ -77,9 +77,26 @@ def _mlp(shape: Shape, calibration: Calibration) -> float:
 
 
 def _transformer(shape: Shape, calibration: Calibration, precision: Precision) -> float | None:
+    cost = step_cost(_job(shape, precision), calibration, NodeType(calibration.device.id, 1, None, None))
+    return cost.seconds if cost else None
+
+
+def _job(shape: Shape, precision: Precision) -> TrainingJob:
     names = ("layers", "hidden", "intermediate", "heads", "kv_heads", "vocabulary")
     layers, hidden, intermediate, heads, kv_heads, vocabulary = (shape[name] for name in names)
     model = ModelShape("anchor", layers, hidden, intermediate, heads, kv_heads, vocabulary, "measured here", head_size=hidden // heads)
-    job = TrainingJob(model, precision, 1, shape["sequence"], shape["batch"] * shape["sequence"])
-    cost = step_cost(job, calibration, NodeType(calibration.device.id, 1, None, None))
-    return cost.seconds if cost else None
+    return TrainingJob(model, precision, 1, shape["sequence"], shape["batch"] * shape["sequence"])
+
+
+def held_bytes(probe: str, shape: Shape) -> tuple[float, float]:
+    """Bytes that a prepared merge in memory or training step holds, and how many more while it runs."""
+    if probe.startswith(MERGE):
+        models = models_read(cast(MergeMethod, probe.removeprefix(MERGE)), shape["experts"]) + 1
+        return float(models * shape["parameters"] * BYTES_PER_PARAMETER), 0.0
+    if probe == "mlp-step":
+        batch, inputs, hidden, outputs = (shape[name] for name in ("batch", "inputs", "hidden", "outputs"))
+        # Both layers' activations, those that GELU and the loss keep, and the gradients of as many; bf16.
+        return float(STATE_BYTES * hidden * (inputs + outputs)), 2.0 * batch * (inputs + 4 * hidden + 4 * outputs)
+    job = _job(shape, TRANSFORMERS[probe])
+    states = float(STATE_BYTES * job.shape.parameters)
+    return states, memory_bytes(job, Layout("replicated", recompute=False, micro_tokens=job.tokens_per_gpu)) - states

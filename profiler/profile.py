@@ -41,7 +41,7 @@ def profile(
     require_torch()
     from profiler.budget import FULL, QUICK
     from profiler.device import Moment, choose, describe, state_notes
-    from profiler.joining import join, left_out_note, range_note
+    from profiler.joining import clock_note, join, left_out_note, range_note
     from profiler.measuring import Item
     from profiler.partial import PartialProfile, plan_of
     from profiler.probes import all_probes
@@ -65,8 +65,8 @@ def profile(
         rounds.run(began + depth.budget_s - depth.reserve_s - partial.spent_s)
         state = state_notes(chosen, before, Moment.now())
         measured, doubts = join(partial.samples, probes)
-        left_out = left_out_note(items, partial.samples, depth)
-        notes = (*state, range_note(measured), *filter(None, (speed_note(partial.samples), left_out, partial.note())), *doubts)
+        told = (clock_note(partial.samples), speed_note(partial.samples), left_out_note(items, partial.samples, depth), partial.note())
+        notes = (*state, range_note(measured), *filter(None, told), *doubts)
         calibration = _fitted(measured, probes, facts, software, depth.name, notes)
         calibration = _at(usual_speeds(partial.samples), powers(partial.samples, probes), calibration)
         _write(target, calibration)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from profiler.predictions import predict
+from profiler.predictions import held_bytes, predict
 from profiler.probes import Shape
 from sim.cost.calibration import Calibration
+from sim.cost.training import USABLE_MEMORY
 from sim.cost.validation import Piece
 from sim.scenario.errors import InputError
 
@@ -41,6 +42,8 @@ _GPU_LLAMA = {
 }
 _WIDE_GPU_LLAMA = _GPU_LLAMA | {"layers": 3, "hidden": 3072, "intermediate": 9216, "heads": 24, "sequence": 2048, "batch": 3}
 
+_SMALL_GPU_LLAMA = _GPU_LLAMA | {"layers": 4, "hidden": 1536, "intermediate": 4096, "heads": 12, "kv_heads": 4, "batch": 4}
+
 PIECES: dict[str, tuple[tuple[str, Shape], ...]] = {
     "cpu": (
         ("merge-linear", {"experts": 3, "parameters": 22 * MILLION}),
@@ -56,6 +59,7 @@ PIECES: dict[str, tuple[tuple[str, Shape], ...]] = {
         ("merge-linear", {"experts": 7, "parameters": 180 * MILLION}),
         ("mlp-step", {"batch": 3072, "inputs": 4096, "hidden": 6144, "outputs": 3072}),
         ("mlp-step", {"batch": 6144, "inputs": 2048, "hidden": 10240, "outputs": 2048}),
+        ("transformer-step", _SMALL_GPU_LLAMA),
         ("transformer-step", _GPU_LLAMA),
         ("transformer-step", _WIDE_GPU_LLAMA),
     ),
@@ -63,12 +67,14 @@ PIECES: dict[str, tuple[tuple[str, Shape], ...]] = {
 """By type of device: probe and shape."""
 
 
+PROCESSES_A_SLOT = 2
+"""Of a queue, each of which holds every piece in memory."""
 LONGEST_S = 4.0
 """Predicted seconds of one piece, of which each process runs several before the queue begins: a slow device does without longer ones."""
 
 
 def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
-    """The pieces that this device would not be at for long, or the shortest of a kind, with their predicted seconds.
+    """The pieces that this device holds and would not be at for long, or the shortest of a kind, with their predicted seconds.
 
     InputError where the calibration lacks what a prediction needs.
     """
@@ -82,7 +88,21 @@ def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
         for probe, shape in PIECES[device]
     ]
     shortest = {kind: min(one.predicted_s for one in pieces if one.kind == kind) for kind in ("merge", "training")}
-    return [one for one in pieces if one.predicted_s <= max(LONGEST_S, shortest[one.kind])]
+    short = [one for one in pieces if one.predicted_s <= max(LONGEST_S, shortest[one.kind])]
+    return _fitting(short, USABLE_MEMORY * calibration.device.memory_bytes / PROCESSES_A_SLOT)
+
+
+def _fitting(pieces: Sequence[Piece], memory_bytes: float) -> list[Piece]:
+    """Those that a process of the queue holds all at once, the smallest of each probe before any second one."""
+    held = [held_bytes(one.probe, one.shape) for one in pieces]
+    by_size = sorted(range(len(pieces)), key=lambda index: sum(held[index]))
+    smallest = [next(index for index in by_size if pieces[index].probe == probe) for probe in dict.fromkeys(one.probe for one in pieces)]
+    kept: list[int] = []
+    for index in dict.fromkeys([*sorted(smallest, key=by_size.index), *by_size]):
+        with_it = [held[one] for one in (*kept, index)]
+        if sum(rest for rest, _ in with_it) + max(more for _, more in with_it) <= memory_bytes:
+            kept.append(index)
+    return [pieces[index] for index in sorted(kept)]
 
 
 def predicted_again(pieces: Sequence[Piece], calibration: Calibration) -> list[Piece]:

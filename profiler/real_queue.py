@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import cast
 
 from profiler.child_environment import of_children
+from profiler.queue_pieces import PROCESSES_A_SLOT
 from profiler.queue_worker import READY, Told, WorkerPlan, serve
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
 
-PROCESSES_A_SLOT = 2
-"""One where several slots share a GPU: each process holds every piece in its memory, some 30 GB by its shapes."""
 Progress = Callable[[int, int], None]
 
 
@@ -41,7 +40,7 @@ def run_queue(
     """
     known = tuple((piece.probe, piece.shape) for piece in pieces)
     plan = WorkerPlan(known, device, max(1, cpu_cores() // slots), str(folder), tells_speeds=device == "cpu" and slots == 1)
-    with _workers(plan, slots * (PROCESSES_A_SLOT if device == "cpu" or slots == 1 else 1)) as connections:
+    with _workers(plan, slots * PROCESSES_A_SLOT) as connections:
         return _Dispatch(jobs, connections, slots, order, progress).run()
 
 

@@ -9,7 +9,7 @@ Some probes leave something behind that slows whatever is measured after them: t
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from profiler.budget import FIRST_SHARE, Depth, FirstRound, later_round, pace, repeat_s, with_energy
+from profiler.budget import FIRST_SHARE, Depth, FirstRound, first_alone_s, later_round, pace, repeat_s, with_energy
 from profiler.energy import WINDOW_S
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
@@ -65,8 +65,11 @@ class Rounds:
         self._tell()
         self._ahead = {number: self._start(number) for number in range(min(AHEAD, self._depth.processes))}
         try:
-            for process in self._ahead.values():
-                self._wait(process)
+            for number in list(self._ahead):
+                try:
+                    self._ahead[number].wait()
+                except DiedError:  # perhaps a device that one process at a time may use: it is started again in its round
+                    self._ahead.pop(number)
             for number in range(self._depth.processes):
                 left_s = max(ends_at - time.monotonic(), 0.0)
                 share_s = left_s / (self._depth.processes - number)
@@ -92,7 +95,9 @@ class Rounds:
         while (item := choice.next(left_s := ends_at - time.monotonic())) is not None:
             if (limit_s := choice.most_s(item.probe, left_s)) <= 0:
                 break
-            choice.saw(self._ask(Request(item=item, repeat_s=repeat, limit_s=limit_s), 0))
+            sample = self._ask(Request(item=item, repeat_s=repeat, limit_s=limit_s), 0)
+            choice.saw(sample)
+            ends_at += first_alone_s(sample) * (1 - 1 / self._depth.processes)  # so that all have as many seconds for their shapes
             self._expected = self._depth.processes * (len(self._of(0)) + choice.waiting)
             self._tell()
 
@@ -150,7 +155,7 @@ class Rounds:
     def _costs(self, number: int) -> dict[str, float]:
         """Seconds that an item takes, its joules apart: of those that an earlier process could measure, and those that only one died of.
 
-        The fastest earlier process tells: what one compiles, later ones find on the disk.
+        The fastest earlier process tells, less what it compiled and later ones find on the disk.
         """
         seen: dict[str, list[Sample]] = {}
         for sample in self._partial.samples:
@@ -158,7 +163,7 @@ class Rounds:
                 seen.setdefault(sample.item.key, []).append(sample)
         measured = {key: [one for one in samples if one.skipped is None] for key, samples in seen.items()}
         return {
-            key: min(one.elapsed_s - one.energy_s for one in measured[key] or samples)
+            key: min(one.elapsed_s - one.energy_s - first_alone_s(one) for one in measured[key] or samples)
             for key, samples in seen.items()
             if measured[key] or [one.scope for one in samples] == ["process"]
         }

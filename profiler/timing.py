@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -161,7 +162,7 @@ def lasted(call: Callable[[], object]) -> float:
 def _cuda_samples(
     call: Callable[[], object], repeat_s: float, flush: Callable[[], object] | None, least: int, last_s: float
 ) -> list[float]:
-    """Seconds between two events around each call, which took `last_s` the last time, with the wait for it.
+    """Seconds between two events around each call, which took `last_s` the last time; without a `flush`, of calls in a row.
 
     Flushes are queued before the first event: outside the time, and long enough for the host to queue all of the call behind them, so that
     short kernels are not timed by the speed of their launches.
@@ -171,7 +172,10 @@ def _cuda_samples(
     while time.perf_counter() < warm_until:
         queueing_s = lasted(call)
         torch.cuda.synchronize()
-    ahead = [flush] * _flushes_ahead(queueing_s, flush) if flush is not None else []
+    torch.cuda.reset_peak_memory_stats()  # compiling, and choosing a library's kernel, took memory that no later call takes
+    if flush is None:
+        return _in_a_row(call, min(max(least, math.ceil(repeat_s / max(last_s, 1e-9))), MOST_CALLS))
+    ahead = [flush] * _flushes_ahead(queueing_s, flush)
     samples: list[float] = []
     while len(samples) < least or (sum(samples) < repeat_s and len(samples) < MOST_CALLS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
@@ -183,6 +187,17 @@ def _cuda_samples(
         end.synchronize()
         samples.append(start.elapsed_time(end) / 1e3)
     return samples
+
+
+def _in_a_row(call: Callable[[], object], count: int) -> list[float]:
+    """Seconds from each call's end to the next one's, none waited for: while one step runs on the GPU, the host queues the next."""
+    ends = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]  # type: ignore[no-untyped-call]
+    ends[0].record()
+    for end in ends[1:]:
+        call()
+        end.record()
+    ends[-1].synchronize()
+    return [one.elapsed_time(after) / 1e3 for one, after in pairwise(ends)]
 
 
 def _flushes_ahead(queueing_s: float, flush: Callable[[], object]) -> int:

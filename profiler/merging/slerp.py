@@ -5,21 +5,36 @@ Once the angle is known the merge is a weighted sum. Two models whose directions
 
 import math
 
+import torch
+
+from profiler.compiling import can_compile, fused
 from profiler.merging.elements import Elements
 
 CHORD = 1e-3
 """Radians (and as near to opposite) below which the sines' ratio says less than rounding."""
-PIECE = {"cpu": 1 << 18, "cuda": 1 << 24}
+PIECE = {"cpu": 1 << 18, "cuda": 1 << 26}
 """Elements whose products are summed at a time, in fp32 within and float64 between: they stay in a CPU's cache once widened, and give a
-GPU, which is waited for after each, something to do."""
+GPU enough to do."""
+
+
+def products(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Of two flat tensors, each with itself and both with each other, as a CPU's library sums them best."""
+    a, b = a.float(), b.float()
+    return torch.stack((a.dot(a), b.dot(b), a.dot(b)))
+
+
+def products_at_once(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The same for a compiler to fuse: it reads both once, and writes neither in fp32."""
+    a, b = a.float(), b.float()
+    return torch.stack(((a * a).sum(), (b * b).sum(), (a * b).sum()))
 
 
 def slerp_weights(elements: Elements, count: int, weights: tuple[float, ...], device: str) -> tuple[float, float]:
     """What the two models, read on a `device` of this type, are multiplied by; `weights` need not add up to 1."""
-    left = right = both = 0.0
-    for start in range(0, count, PIECE[device]):
-        a, b = (elements.piece(model, start, min(start + PIECE[device], count)).float() for model in range(2))
-        left, right, both = left + a.dot(a).item(), right + b.dot(b).item(), both + a.dot(b).item()
+    summed = fused(products_at_once) if device != "cpu" and can_compile(device) else products
+    pieces = [(start, min(start + PIECE[device], count)) for start in range(0, count, PIECE[device])]
+    sums = [summed(*(elements.piece(model, *piece) for model in range(2))).double() for piece in pieces]
+    left, right, both = torch.stack(sums).sum(dim=0).tolist()
     share = weights[1] / sum(weights)
     norms = math.sqrt(left * right)
     angle = math.acos(max(-1.0, min(1.0, both / norms))) if norms > 0 else 0.0

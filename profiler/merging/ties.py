@@ -41,11 +41,16 @@ def ties(
 
 
 def sample(elements: Elements, model: int, count: int) -> Floats:
-    """A model's sample of a tensor of `count` elements, flat and in fp32."""
+    """A model's sample of a tensor of `count` elements, flat, on the host and in fp32."""
+    return _widened(sampled(elements, model, count))
+
+
+def sampled(elements: Elements, model: int, count: int) -> torch.Tensor:
+    """Where the tensor lies, and in its dtype: all of it, or (number × RUN) of a large one."""
     if count <= SAMPLE:
-        return _widened(elements.piece(model, 0, count))
+        return elements.piece(model, 0, count)
     number = SAMPLE // RUN
-    return _widened(elements.runs(model, number, (count - RUN) // (number - 1), RUN)).reshape(-1)
+    return elements.runs(model, number, (count - RUN) // (number - 1), RUN)
 
 
 def thresholds(elements: Elements, experts: int, count: int, density: float) -> torch.Tensor:
@@ -56,12 +61,15 @@ def thresholds(elements: Elements, experts: int, count: int, density: float) -> 
     s, and 0.13 on one). One expert after the other, in place, which stays in a core's own cache; and by the bits of their magnitudes, which
     lie in the order of the magnitudes themselves and take half the time to select from as integers.
     """
-    base = sample(elements, 0, count)
-    least = len(base) - max(1, round(density * len(base)))
+    base = sampled(elements, 0, count)
+    if base.is_cuda:
+        return thresholds_there(base, [sampled(elements, 1 + expert, count) for expert in range(experts)], density)
+    start = _widened(base)
+    least = _least(len(start), density)
     found = np.empty(experts, np.float32)
     for expert in range(experts):
         difference = sample(elements, 1 + expert, count)
-        difference -= base
+        difference -= start
         bits = difference.view(np.int32)
         bits &= MAGNITUDE
         bits.partition(least)
@@ -69,9 +77,20 @@ def thresholds(elements: Elements, experts: int, count: int, density: float) -> 
     return torch.from_numpy(found)
 
 
+def thresholds_there(base: torch.Tensor, experts: Sequence[torch.Tensor], density: float) -> torch.Tensor:
+    """The same from samples on a GPU, which does not wait for the host: all experts in one selection."""
+    differences = torch.stack(list(experts)).float().sub_(base.float()).abs_().flatten(1)
+    return differences.kthvalue(_least(base.numel(), density) + 1, dim=1).values
+
+
+def _least(count: int, density: float) -> int:
+    """How many of a sample are dropped."""
+    return count - max(1, round(density * count))
+
+
 def _widened(numbers: torch.Tensor) -> Floats:
-    """On the host and in fp32, of which bf16 is the first half."""
-    numbers = numbers.cpu()
+    """Flat, on the host and in fp32, of which bf16 is the first half."""
+    numbers = numbers.cpu().reshape(-1)
     if numbers.dtype != torch.bfloat16:
         return numbers.numpy().astype(np.float32)
     halves = numbers.view(torch.int16).numpy().view(np.uint16).astype(np.uint32)

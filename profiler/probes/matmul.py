@@ -102,8 +102,9 @@ def tf32_product(left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tenso
 
 
 def fp8_product(left: torch.Tensor, right: torch.Tensor, /, *, out: torch.Tensor) -> torch.Tensor:
-    """e4m3 operands with one scale each, as float8 training multiplies tensor by tensor."""
-    return torch._scaled_mm(left, right, out_dtype=out.dtype, scale_a=_one(left.device), scale_b=_one(left.device), out=out)
+    """e4m3 operands with one scale each, as float8 training multiplies tensor by tensor in its forward pass: with fast accumulation."""
+    one = _one(left.device)
+    return torch._scaled_mm(left, right, out_dtype=out.dtype, scale_a=one, scale_b=one, use_fast_accum=True, out=out)
 
 
 @cache

@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
         "--calibration", type=Path, metavar="FILE", help="of this device (default: <device>.json here, else the shipped one)"
     )
     validate.add_argument("--jobs", type=whole(2), default=40, metavar="N", help="merges and training jobs in the queue (default 40)")
-    validate.add_argument("--workers", type=whole(1), default=1, metavar="W", help="slots that run them side by side (default 1)")
+    validate.add_argument("--workers", type=whole(1), default=1, metavar="W", help="slots that run them side by side, on a CPU (default 1)")
     validate.add_argument("--order", choices=("fifo", "priority"), default="fifo", help="how the queue is served (default fifo)")
     validate.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of arrivals, sizes and priorities (default 0)")
     validate.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: <calibration>.validation.json beside it)")
@@ -46,11 +46,12 @@ def _validate(options: argparse.Namespace) -> int:
     from profiler.validate import at_speeds, device_here, pieces_for, run_real_queue
     from sim.cost.calibration import load_calibration
     from sim.cost.devices import calibration_file
-    from sim.cost.validation import refuse_other_device, validation_file, writable_file, write_validation
+    from sim.cost.validation import refuse_other_device, refuse_shared_gpu, validation_file, writable_file, write_validation
 
     file = options.calibration or calibration_file(device_here().id)
     calibration = load_calibration(file)
     refuse_other_device(calibration, device_here(calibration.device.kind))
+    refuse_shared_gpu(calibration, options.workers)
     target = writable_file(options.out or validation_file(file))
     pieces = pieces_for(calibration)
     from sim.study.validation import compare_queue, draw_queue

@@ -22,6 +22,7 @@ from sim.scenario.workloads import Precision
 
 WEIGHT_BYTES, GRADIENT_BYTES, OPTIMISER_BYTES = 2, 2, 12
 """Per parameter: bf16 weight, bf16 gradient, and fp32 master weight and two Adam moments. fp32 training: 4, 4 and 8."""
+STATE_BYTES = WEIGHT_BYTES + GRADIENT_BYTES + OPTIMISER_BYTES
 OPTIMISER_TRAFFIC = 28
 """Bytes an AdamW step moves per parameter: gradient in, master and moments in and out, weight out."""
 USABLE_MEMORY = 0.92
@@ -105,7 +106,7 @@ def training_families(calibration: Calibration, precision: Precision) -> tuple[s
 def memory_bytes(job: TrainingJob, layout: Layout) -> float:
     """Bytes on each GPU: states (shared out where sharded), saved activations, logits, and one unsharded layer in flight."""
     shape, size = job.shape, BYTES[job.precision]
-    states = float(shape.parameters * (WEIGHT_BYTES + GRADIENT_BYTES + OPTIMISER_BYTES))
+    states = float(shape.parameters * STATE_BYTES)
     if layout.sharding == "sharded":
         largest = max(shape.parameters / (shape.layers + 2), shape.vocabulary * shape.hidden)
         states = states / job.gpus + 2 * (2 * size) * largest  # weights and gradients of this layer and the next

@@ -190,6 +190,12 @@ def refuse_other_device(calibration: Calibration, here: Device) -> None:
         )
 
 
+def refuse_shared_gpu(calibration: Calibration, slots: int) -> None:
+    """InputError where several slots would share a GPU: it gives a job that runs alone all of itself, which nothing here simulates."""
+    if calibration.device.kind == "gpu" and slots > 1:
+        raise InputError.of(f"{slots} slots would share one GPU, and nobody queues so; give 1", where="--workers")
+
+
 def writable_file(target: Path) -> Path:
     """`target`, if a file can be written there; InputError before minutes are spent."""
     if target.is_dir():

@@ -12,6 +12,7 @@ from sim.cost.validation import (
     fingerprint,
     read_validation,
     refuse_other_device,
+    refuse_shared_gpu,
     validation_beside,
     validation_file,
     writable_file,
@@ -124,3 +125,11 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_half_file(file: Path, m
         write_validation(validation_file(file), validation_of(CALIBRATION, 1.0))
     assert read_validation(validation_file(file)) == validation_of(CALIBRATION)
     assert len(list(file.parent.iterdir())) == 2
+
+
+def test_slots_share_a_cpu_and_no_gpu() -> None:
+    cpu, gpu = (shipped_calibration(device) for device in ("amd-epyc-avx512-2c", "h100-sxm"))
+    refuse_shared_gpu(cpu, 2)
+    refuse_shared_gpu(gpu, 1)
+    with pytest.raises(InputError, match="--workers: 2 slots would share one GPU"):
+        refuse_shared_gpu(gpu, 2)

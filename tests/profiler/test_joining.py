@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 from profiler.budget import Depth
-from profiler.joining import join, left_out_note, range_note
+from profiler.joining import clock_note, join, left_out_note, range_note
 from profiler.measuring import Item, Sample
 from profiler.probes import all_probes
 
@@ -71,3 +71,10 @@ def test_what_nobody_came_to_is_counted_by_probe_and_what_failed_is_not() -> Non
     )
     refused = [sample(PRODUCTS[0], 0, skipped="RuntimeError: no", scope="probe")]
     assert left_out_note(planned[:3], refused, DEPTH) is None
+
+
+def test_the_clocks_of_a_gpu_are_those_that_it_measured_at() -> None:
+    clocks = [1.2e9, 1.98e9, 1.98e9, 1.98e9, None]
+    samples = [Sample(item=Item(probe="norm", shape={"m": 1}), median_s=1.0, calls=1, clock_hz=clock) for clock in clocks]
+    assert clock_note(samples) == "SM clock while measuring: 1980 MHz at the median shape, 1317 to 1980 MHz at nine of ten"
+    assert clock_note(samples[-1:]) is None

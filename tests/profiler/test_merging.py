@@ -17,6 +17,7 @@ from profiler.merging.elements import InFiles, InMemory  # noqa: E402
 from profiler.merging.recipe import Recipe  # noqa: E402
 from profiler.merging.shards import SINGLE, stored_model  # noqa: E402
 from profiler.merging.side_by_side import side_by_side  # noqa: E402
+from profiler.merging.slerp import products, products_at_once  # noqa: E402
 from sim.scenario.errors import InputError  # noqa: E402
 from sim.scenario.workloads import MergeMethod  # noqa: E402
 from tests.profiler.devices import DEVICES  # noqa: E402
@@ -226,3 +227,18 @@ def test_a_tensor_is_sampled_alike_in_memory_and_in_its_files(tmp_path: Path) ->
     assert torch.equal(
         ties.thresholds(InMemory(models), 2, count, 0.2), ties.thresholds(InFiles(stored, torch.bfloat16, CPU), 2, count, 0.2)
     )
+
+
+@pytest.mark.parametrize("count", [5000, 2_000_000])
+@pytest.mark.parametrize("density", [0.2, 1.0])
+def test_a_gpus_selection_of_thresholds_is_the_hosts(count: int, density: float) -> None:
+    """All experts at once, from the same samples; whole tensors and runs of larger ones."""
+    models = [torch.randn(count, generator=torch.Generator().manual_seed(seed)).bfloat16() for seed in range(4)]
+    elements = InMemory(models)
+    base, *experts = (ties.sampled(elements, model, count) for model in range(4))
+    assert torch.equal(ties.thresholds_there(base, experts, density), ties.thresholds(elements, 3, count, density))
+
+
+def test_products_fused_into_one_pass_are_those_of_a_library() -> None:
+    left, right = (torch.randn(1 << 18, generator=torch.Generator().manual_seed(seed)).bfloat16() for seed in range(2))
+    assert torch.allclose(products_at_once(left, right), products(left, right), rtol=1e-4, atol=1e-2)

@@ -12,8 +12,9 @@ pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[
 
 import torch
 
-from profiler.queue_pieces import LONGEST_S, PIECES, predicted_again, predicted_pieces
-from profiler.real_queue import PROCESSES_A_SLOT, run_queue
+from profiler.predictions import held_bytes
+from profiler.queue_pieces import LONGEST_S, PIECES, PROCESSES_A_SLOT, predicted_again, predicted_pieces
+from profiler.real_queue import run_queue
 from sim.cost.devices import shipped_calibration
 from sim.cost.validation import Order, Piece, QueuedJob, RanJob
 from sim.scenario.errors import InputError
@@ -115,3 +116,15 @@ def test_pieces_are_predicted_from_a_calibration_and_no_fit_or_anchor_saw_them(d
     without = calibration.model_copy(update={"fits": {}})
     with pytest.raises(InputError, match="measured too little to predict"):
         predicted_pieces(device, without)
+
+
+@pytest.mark.parametrize(("gigabytes", "pieces"), [(24, 4), (80, 7), (141, 7)])
+def test_a_gpu_has_pieces_of_every_kind_that_its_memory_holds(gigabytes: int, pieces: int) -> None:
+    """All of a process's at once, in two processes: a merge, an MLP and a transformer on a 24 GB card, all of them on 80 GB."""
+    h100 = shipped_calibration("h100-sxm")
+    smaller = h100.model_copy(update={"device": h100.device.model_copy(update={"memory_bytes": gigabytes * 1e9})})
+    found = predicted_pieces("cuda", smaller)
+    assert {one.probe for one in found} == {"merge-linear", "mlp-step", "transformer-step"}
+    assert len(found) == pieces
+    held = [held_bytes(one.probe, one.shape) for one in found]
+    assert PROCESSES_A_SLOT * (sum(rest for rest, _ in held) + max(more for _, more in held)) < gigabytes * 1e9

@@ -1,6 +1,7 @@
 """Rounds ask fresh processes: none that joined a group of processes measures anything else, since its threads would slow that."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,3 +61,26 @@ def test_what_joins_a_group_shares_no_process_with_what_does_not(tmp_path: Path,
     assert [(sample.process, sample.item.probe in GROUPED, sample.scope) for sample in lost] == [(0, True, "process")]
     assert len(partial.samples) == 3 * len(ITEMS)
     partial.close()
+
+
+def test_what_the_first_process_compiles_for_all_is_not_on_its_shapes_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only measuring moves: shapes of 1 s, of which the first of each probe compiles for 15 s, once for all processes."""
+    clock = {"now": 0.0}
+
+    class Compiling(Asked):
+        def ask(self, request: Request) -> Sample:
+            new = self.number == 0 and request.item.probe not in self.probes
+            self.probes.append(request.item.probe)
+            clock["now"] += 16.0 if new else 1.0
+            return Sample(item=request.item, median_s=0.1, calls=1, elapsed_s=16.0 if new else 1.0, compiling_s=15.0 if new else 0.0)
+
+    Asked.started = []
+    monkeypatch.setattr("profiler.rounds.MeasuringProcess", Compiling)
+    monkeypatch.setattr("profiler.rounds.time", SimpleNamespace(monotonic=lambda: clock["now"]))
+    items = [Item(probe=probe, shape={"bytes": size}) for probe in ("norm", "gate") for size in range(1, 100)]
+    partial = PartialProfile.open(tmp_path / "here.json", {"device": {}, "depth": [], "shapes": ""}, print)
+    Rounds(items, (), (), (), "cpu", Depth("full", 3, 0.01, 160.0, 4.0), partial, None).run(ends_at=160.0)
+    counts = [sum(sample.process == number for sample in partial.samples) for number in range(3)]
+    partial.close()
+    assert clock["now"] <= 160.0
+    assert counts[0] == counts[1] == counts[2] > 30  # a third of the time alone would be 23
