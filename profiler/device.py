@@ -57,13 +57,16 @@ def describe(device: torch.device) -> tuple[Device, Software]:
 
 
 def _cpu() -> Device:
-    """A CPU is known by its make, its cores and the vector instructions that torch's kernels use on it: without those of one machine,
-    another of the same name may take fifty times as long for bf16 (measured on two kinds of "AMD EPYC")."""
+    """A CPU is known by its make, its family where its model is hidden, its cores, and the vector instructions that torch's kernels use on
+    it: of three machines that all call themselves "AMD EPYC", one takes fifty times as long for bf16 as another, and two of the same
+    instructions are of two generations."""
     name, vectors = cpu_name(CPU_INFO), torch.backends.cpu.get_cpu_capability()
     family = re.match(r"(AMD EPYC|AMD Ryzen|Intel\(R\) Xeon|Intel\(R\) Core|Apple M\d+)", name)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     frequency = psutil.cpu_freq()
-    known = [(family[1] if family else name).replace("(R)", ""), *([vectors] if vectors != PLAIN else []), f"{cores}c"]
+    hidden = re.search(r"\(family (\d+)\)$", name)
+    known = [(family[1] if family else name).replace("(R)", ""), *([f"f{hidden[1]}"] if hidden else [])]
+    known += [*([vectors] if vectors != PLAIN else []), f"{cores}c"]
     return Device(
         id=_slug("-".join(known)),
         name=f"{name}, {cores} cores",

@@ -128,7 +128,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_half_file(file: Path, m
 
 
 def test_slots_share_a_cpu_and_no_gpu() -> None:
-    cpu, gpu = (shipped_calibration(device) for device in ("amd-epyc-avx512-2c", "h100-sxm"))
+    cpu, gpu = (shipped_calibration(device) for device in ("amd-epyc-f26-avx512-2c", "h100-sxm"))
     refuse_shared_gpu(cpu, 2)
     refuse_shared_gpu(gpu, 1)
     with pytest.raises(InputError, match="--workers: 2 slots would share one GPU"):

@@ -37,7 +37,7 @@ workloads:
 providers:
   here:
     pools:
-      box: {gpu: amd-epyc-avx512-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}
+      box: {gpu: amd-epyc-f26-avx512-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}
 """
 COMPARED = TINY + "study: {compare: {one: {}, two: {providers.here.pools.box.nodes: 2}}}\n"
 
@@ -124,7 +124,7 @@ def test_runs_page_tells_why_a_job_waited() -> None:
 def test_runs_page_marks_what_is_extrapolated() -> None:
     _run(TINY)
     assert not _opened(_runs_page).warning
-    _run(TINY.replace("amd-epyc-avx512-2c", "h100-sxm").replace("tiny", "extrapolated"))
+    _run(TINY.replace("amd-epyc-f26-avx512-2c", "h100-sxm").replace("tiny", "extrapolated"))
     app = _opened(_runs_page)
     assert "Extrapolated" in app.warning[0].value
 

@@ -27,7 +27,7 @@ replications: 1
 workloads:
   merges: {kind: merge, model: llama-3.1-8b, arrivals: {rate: 100/d}}
 providers:
-  here: {pools: {box: {gpu: amd-epyc-avx512-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}}}
+  here: {pools: {box: {gpu: amd-epyc-f26-avx512-2c, nodes: 1, gpus-per-node: 1, offer: {owned: 0.05 USD/GPU/h}}}}
 """
 
 

@@ -64,10 +64,15 @@ def test_this_cpu_is_named_by_make_vectors_and_cores(monkeypatch: pytest.MonkeyP
     assert software.torch == torch.__version__
 
 
-def test_a_cpu_whose_model_is_hidden_is_told_apart_by_its_family(tmp_path: Path) -> None:
+def test_a_cpu_whose_model_is_hidden_is_told_apart_by_its_family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Zen 4 and Zen 5 have the same instructions."""
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\ncpu family\t: 26\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\ncpu family\t: 7\nmodel name\t: other\n")
     assert device.cpu_name(info) == "AMD EPYC (family 26)"
+    monkeypatch.setattr(device, "CPU_INFO", info)
+    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert describe(CPU)[0].id == "amd-epyc-f26-avx512-2c"
     info.write_text("model name\t: Neoverse\n")
     assert device.cpu_name(info) == "Neoverse"
     assert device.cpu_name(tmp_path / "absent")

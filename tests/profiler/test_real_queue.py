@@ -89,7 +89,7 @@ def test_an_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
 
 def test_a_slow_device_does_without_the_longest_pieces_but_with_every_kind() -> None:
     """Twice as slow as needed for its longest piece to be too long; then so slow that only the shortest training step is left."""
-    calibration = shipped_calibration("amd-epyc-avx512-2c")
+    calibration = shipped_calibration("amd-epyc-f26-avx512-2c")
     pieces = predicted_pieces("cpu", calibration)
     assert len(pieces) == len(PIECES["cpu"])
     slower = calibration.scaled({"matmul-bf16": 2 * LONGEST_S / max(one.predicted_s for one in pieces)})

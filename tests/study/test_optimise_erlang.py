@@ -59,7 +59,7 @@ class Sizing:
         }  # fmt: skip
         over: dict[str, Any] = {NODES: f"{int(self.load) // 2}..{int(self.load * 2) + 8}"}
         over |= {OFFER: OFFERS} if self.offers else {}
-        pool = {"gpu": "amd-epyc-avx512-2c", "nodes": 1, "gpus-per-node": 1, "offer": OFFERS[0]}
+        pool = {"gpu": "amd-epyc-f26-avx512-2c", "nodes": 1, "gpus-per-node": 1, "offer": OFFERS[0]}
         data = {
             "name": "sizing", "horizon": horizon, "warmup": "2 d", "seed": self.seed, "replications": 8, "workloads": {"scores": work},
             "providers": {"site": {"pools": {"machines": pool}}}, "study": {"optimise": {"over": over, "trials": self.trials}},
