@@ -36,7 +36,7 @@ SHAPE_SHARE = 0.35
 DEAR = 3.0
 """Times what each shape could have if every probe measured its needed ones: one that is expected to take more waits for all others."""
 LOADED_S = 0.7
-"""What a first call takes where its kernels lie on the disk already (measured on two Zen 3 cores: 0 to 2 s, a third of compiling them)."""
+"""What a first call takes where its kernels lie on the disk already (measured on two Zen 4 cores: 0 to 2 s, a third of compiling them)."""
 CALLS = 6
 """That a shape takes where a single one fills its time: warming up, settling, timing."""
 BESIDE = 2.0

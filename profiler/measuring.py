@@ -22,7 +22,7 @@ from profiler.probes import Probe, Shape, smaller
 
 READY = "ready"
 ALONE_KIND, GROUPED_KIND = "alone", "grouped"
-"""Of a process: for probes that join a group of processes, which compile nothing, or for all others."""
+"""Of a process: for probes that join no group of processes, or for those that do, which compile nothing."""
 GRACE_S = 2.0
 """From the end of the requests to a forced end: an idle process leaves by itself, a measuring one is not waited for."""
 WAITED_S = 0.005

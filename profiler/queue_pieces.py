@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from profiler.predictions import held_bytes, predict
+from profiler.predictions import MERGE, held_bytes, predict
 from profiler.probes import Shape
-from sim.cost.calibration import Calibration
+from sim.cost.calibration import Calibration, Device
 from sim.cost.training import USABLE_MEMORY
 from sim.cost.validation import Piece
 from sim.scenario.errors import InputError
@@ -76,7 +76,7 @@ LONGEST_S = 4.0
 def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
     """The pieces that this device holds and would not be at for long, or the shortest of a kind, with their predicted seconds.
 
-    InputError where the calibration lacks what a prediction needs.
+    InputError where the calibration lacks what a prediction needs, or the device the memory.
     """
     pieces = [
         Piece(
@@ -85,24 +85,27 @@ def predicted_pieces(device: str, calibration: Calibration) -> list[Piece]:
             shape=shape,
             predicted_s=_seconds(probe, shape, calibration),
         )
-        for probe, shape in PIECES[device]
+        for probe, shape in _fitting(PIECES[device], calibration.device)
     ]
     shortest = {kind: min(one.predicted_s for one in pieces if one.kind == kind) for kind in ("merge", "training")}
-    short = [one for one in pieces if one.predicted_s <= max(LONGEST_S, shortest[one.kind])]
-    return _fitting(short, USABLE_MEMORY * calibration.device.memory_bytes / PROCESSES_A_SLOT)
+    return [one for one in pieces if one.predicted_s <= max(LONGEST_S, shortest[one.kind])]
 
 
-def _fitting(pieces: Sequence[Piece], memory_bytes: float) -> list[Piece]:
+def _fitting(pieces: Sequence[tuple[str, Shape]], device: Device) -> list[tuple[str, Shape]]:
     """Those that a process of the queue holds all at once, the smallest of each probe before any second one."""
-    held = [held_bytes(one.probe, one.shape) for one in pieces]
-    by_size = sorted(range(len(pieces)), key=lambda index: sum(held[index]))
-    smallest = [next(index for index in by_size if pieces[index].probe == probe) for probe in dict.fromkeys(one.probe for one in pieces)]
-    kept: list[int] = []
-    for index in dict.fromkeys([*sorted(smallest, key=by_size.index), *by_size]):
-        with_it = [held[one] for one in (*kept, index)]
-        if sum(rest for rest, _ in with_it) + max(more for _, more in with_it) <= memory_bytes:
-            kept.append(index)
-    return [pieces[index] for index in sorted(kept)]
+    memory_bytes = USABLE_MEMORY * device.memory_bytes / PROCESSES_A_SLOT
+    by_size = sorted(pieces, key=lambda piece: sum(held_bytes(*piece)))
+    smallest = [next(piece for piece in by_size if piece[0] == probe) for probe in dict.fromkeys(probe for probe, _ in by_size)]
+    kept: list[tuple[str, Shape]] = []
+    for piece in [*smallest, *(one for one in by_size if one not in smallest)]:
+        held = [held_bytes(*one) for one in (*kept, piece)]
+        if sum(rest for rest, _ in held) + max(more for _, more in held) <= memory_bytes:
+            kept.append(piece)
+    if {probe.startswith(MERGE) for probe, _ in kept} != {True, False}:
+        raise InputError.of(
+            f"{device.id} has too little memory ({device.memory_bytes / 1e9:.1f} GB) to run merges and training steps for real"
+        )
+    return [piece for piece in pieces if piece in kept]
 
 
 def predicted_again(pieces: Sequence[Piece], calibration: Calibration) -> list[Piece]:

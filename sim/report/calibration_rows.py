@@ -6,14 +6,14 @@ from pathlib import Path
 from sim.cost.calibration import Calibration
 from sim.cost.durations import missing_families
 from sim.report.rows import Rows
-from sim.scenario.one_job import read_job
+from sim.scenario.one_job import Kind, read_job
 from sim.scenario.units import format_duration
 
-JOBS = (
-    read_job("merge", {"model": "llama-3.1-8b"}),
-    read_job("training", {"model": "llama-3.1-8b", "tokens": "1M"}),
-    read_job("evaluation", {"model": "llama-3.1-8b", "tokens": "1M"}),
-)
+JOBS: dict[Kind, dict[str, str]] = {
+    "merge": {"model": "llama-3.1-8b"},
+    "training": {"model": "llama-3.1-8b", "tokens": "1M"},
+    "evaluation": {"model": "llama-3.1-8b", "tokens": "1M"},
+}
 """One of each kind, all that a calibration is asked about unless a scenario wants more (INT8, fp32)."""
 
 
@@ -43,7 +43,7 @@ def anchor_rows(calibration: Calibration) -> Rows:
 
 def how_to_use(calibration: Calibration, path: Path) -> str:
     """The command to give next: a study on this calibration, or another profile where it cannot tell what every kind of job takes."""
-    lacking = {work.kind: missing for work in JOBS if (missing := missing_families(work, calibration))}
+    lacking = {kind: missing for kind, flags in JOBS.items() if (missing := missing_families(read_job(kind, flags), calibration))}
     if not lacking:
         return f"leadtime run second-source --set calibration={path}"
     said = "; ".join(f"{kind} (no fit of {', '.join(missing)})" for kind, missing in lacking.items())

@@ -118,6 +118,14 @@ def test_pieces_are_predicted_from_a_calibration_and_no_fit_or_anchor_saw_them(d
         predicted_pieces(device, without)
 
 
+def test_a_device_too_small_for_any_is_told_so() -> None:
+    """Not that it was measured too little."""
+    h100 = shipped_calibration("h100-sxm")
+    tiny = h100.model_copy(update={"device": h100.device.model_copy(update={"memory_bytes": 1e9})})
+    with pytest.raises(InputError, match=r"h100-sxm has too little memory \(1\.0 GB\)"):
+        predicted_pieces("cuda", tiny)
+
+
 @pytest.mark.parametrize(("gigabytes", "pieces"), [(24, 4), (80, 7), (141, 7)])
 def test_a_gpu_has_pieces_of_every_kind_that_its_memory_holds(gigabytes: int, pieces: int) -> None:
     """All of a process's at once, in two processes: a merge, an MLP and a transformer on a 24 GB card, all of them on 80 GB."""

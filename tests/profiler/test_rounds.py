@@ -63,6 +63,26 @@ def test_what_joins_a_group_shares_no_process_with_what_does_not(tmp_path: Path,
     partial.close()
 
 
+def test_a_process_that_cannot_start_beside_the_first_is_started_in_its_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU that takes one process at a time."""
+
+    class Exclusive(Asked):
+        def wait(self) -> Asked:
+            if any(other.ready and not other.closed for other in self.started):
+                raise DiedError("found the device busy")
+            return super().wait()
+
+    Asked.started = []
+    monkeypatch.setattr("profiler.rounds.MeasuringProcess", Exclusive)
+    items = [item for item in ITEMS if item.probe not in GROUPED]
+    partial = PartialProfile.open(tmp_path / "here.json", {"device": {}, "depth": [], "shapes": ""}, print)
+    Rounds(items, (), (), (), "cpu", Depth("full", 3, 0.01, 600.0, 4.0), partial, None).run(ends_at=float("inf"))
+    assert [process.number for process in Asked.started] == [0, 1, 1, 2]
+    assert all(sample.skipped is None for sample in partial.samples)
+    assert len(partial.samples) == 3 * len(items)
+    partial.close()
+
+
 def test_what_the_first_process_compiles_for_all_is_not_on_its_shapes_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that only measuring moves: shapes of 1 s, of which the first of each probe compiles for 15 s, once for all processes."""
     clock = {"now": 0.0}
