@@ -57,36 +57,44 @@ def describe(device: torch.device) -> tuple[Device, Software]:
 
 
 def _cpu() -> Device:
-    """A CPU is known by its make, its family where its model is hidden, its cores, and the vector instructions that torch's kernels use on
-    it: of three machines that all call themselves "AMD EPYC", one takes fifty times as long for bf16 as another, and two of the same
+    """A CPU is known by its make, its generation, the instructions that torch's kernels use on it, and its cores: of four machines that
+    call themselves "AMD EPYC" or "Intel Xeon Processor", one takes fifty times as long for bf16 as another, and two of the same
     instructions are of two generations."""
-    name, vectors = cpu_name(CPU_INFO), torch.backends.cpu.get_cpu_capability()
-    family = re.match(r"(AMD EPYC|AMD Ryzen|Intel\(R\) Xeon|Intel\(R\) Core|Apple M\d+)", name)
+    facts = cpu_facts(CPU_INFO)
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    make = re.match(r"(AMD EPYC|AMD Ryzen|Intel\(R\) Xeon|Intel\(R\) Core|Apple M\d+)", name)
+    generation = cpu_generation(facts)
+    vectors = [torch.backends.cpu.get_cpu_capability(), *(["AMX"] if "amx_tile" in facts.get("flags", "").split() else [])]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     frequency = psutil.cpu_freq()
-    hidden = re.search(r"\(family (\d+)\)$", name)
-    known = [(family[1] if family else name).replace("(R)", ""), *([f"f{hidden[1]}"] if hidden else [])]
-    known += [*([vectors] if vectors != PLAIN else []), f"{cores}c"]
+    known = [(make[1] if make else name).replace("(R)", ""), re.sub(r"^(\w)\w* ", r"\1", generation)]
+    known += [*(part for part in vectors if part != PLAIN), f"{cores}c"]
+    hidden = generation and not re.search(r"\d", name)
     return Device(
         id=_slug("-".join(known)),
-        name=f"{name}, {cores} cores",
+        name=f"{name} ({generation}), {cores} cores" if hidden else f"{name}, {cores} cores",
         vendor=name.split()[0].replace("(R)", ""),
         kind="cpu",
         memory_bytes=memory_bytes(),
-        compute_capability=vectors,
+        compute_capability="+".join(vectors),
         cores=cores,
         clock_hz=frequency.max * 1e6 if frequency and frequency.max else None,
     )
 
 
-def cpu_name(info: Path) -> str:
-    """A CPU's name, from Linux's file where there is one; with its family where a virtual machine hides which model it is."""
+def cpu_facts(info: Path) -> dict[str, str]:
+    """What Linux's file says of the first processor; empty where there is no such file."""
     if not info.exists():
-        return platform.processor() or platform.machine()
+        return {}
     pairs = [line.partition(":") for line in info.read_text(encoding="utf-8").splitlines()]
-    facts = {key.strip(): value.strip() for key, _, value in reversed(pairs)}  # the first processor's come last
-    name = facts.get("model name") or platform.processor() or platform.machine()
-    return name if re.search(r"\d", name) or "cpu family" not in facts else f"{name} (family {facts['cpu family']})"
+    return {key.strip(): value.strip() for key, _, value in reversed(pairs)}  # the first processor's come last
+
+
+def cpu_generation(facts: dict[str, str]) -> str:
+    """``family 26`` or ``model 207``: the number by which a maker tells its generations apart, AMD by family and Intel, all of whose
+    family is 6, by model; empty where the system tells neither."""
+    key, said = ("model", "model") if facts.get("vendor_id") == "GenuineIntel" else ("cpu family", "family")
+    return f"{said} {facts[key]}" if key in facts else ""
 
 
 def memory_bytes() -> float:

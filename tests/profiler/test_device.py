@@ -49,13 +49,17 @@ def test_the_driver_tells_clock_power_and_ecc(monkeypatch: pytest.MonkeyPatch) -
     assert driver_facts("") == {}
 
 
-@pytest.mark.parametrize(("vectors", "known_as"), [("AVX2", "amd-epyc-avx2-2c"), ("DEFAULT", "amd-epyc-2c")])
-def test_this_cpu_is_named_by_make_vectors_and_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vectors: str, known_as: str) -> None:
-    """Two machines that call themselves alike are two devices where torch's kernels use other instructions on them."""
-    (tmp_path / "cpuinfo").write_text("cpu family\t: 25\nmodel name\t: AMD EPYC 7763 64-Core Processor\n\n" * 2)
+def info_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, vectors: str = "AVX512") -> None:
+    (tmp_path / "cpuinfo").write_text(text)
     monkeypatch.setattr(device, "CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: vectors)
+
+
+@pytest.mark.parametrize(("vectors", "known_as"), [("AVX2", "amd-epyc-f25-avx2-2c"), ("DEFAULT", "amd-epyc-f25-2c")])
+def test_this_cpu_is_named_by_make_vectors_and_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vectors: str, known_as: str) -> None:
+    """Two machines that call themselves alike are two devices where torch's kernels use other instructions on them."""
+    info_of(monkeypatch, tmp_path, "cpu family\t: 25\nmodel name\t: AMD EPYC 7763 64-Core Processor\n\n" * 2, vectors)
     found, software = describe(CPU)
     assert (found.id, found.name) == (known_as, "AMD EPYC 7763 64-Core Processor, 2 cores")
     assert (found.cores, found.compute_capability) == (2, vectors)
@@ -66,16 +70,27 @@ def test_this_cpu_is_named_by_make_vectors_and_cores(monkeypatch: pytest.MonkeyP
 
 def test_a_cpu_whose_model_is_hidden_is_told_apart_by_its_family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Zen 4 and Zen 5 have the same instructions."""
-    info = tmp_path / "cpuinfo"
-    info.write_text("processor\t: 0\ncpu family\t: 26\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\ncpu family\t: 7\nmodel name\t: other\n")
-    assert device.cpu_name(info) == "AMD EPYC (family 26)"
-    monkeypatch.setattr(device, "CPU_INFO", info)
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    assert describe(CPU)[0].id == "amd-epyc-f26-avx512-2c"
-    info.write_text("model name\t: Neoverse\n")
-    assert device.cpu_name(info) == "Neoverse"
-    assert device.cpu_name(tmp_path / "absent")
+    first = "vendor_id\t: AuthenticAMD\nprocessor\t: 0\ncpu family\t: 26\nmodel\t: 2\nmodel name\t: AMD EPYC\n"
+    info_of(monkeypatch, tmp_path, f"{first}\nprocessor\t: 1\ncpu family\t: 7\nmodel name\t: other\n")
+    found, _ = describe(CPU)
+    assert (found.id, found.name) == ("amd-epyc-f26-avx512-2c", "AMD EPYC (family 26), 2 cores")
+
+
+def test_an_intel_cpu_is_told_apart_by_its_model_and_by_its_matrix_unit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every Xeon of twenty years is of family 6; a virtual machine can withhold AMX, by which bf16 is eight times as fast."""
+    facts = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Intel(R) Xeon(R) Processor\nflags\t\t: fpu avx512f"
+    info_of(monkeypatch, tmp_path, f"{facts} amx_bf16 amx_tile amx_int8\n")
+    found, _ = describe(CPU)
+    assert (found.id, found.name) == ("intel-xeon-m207-avx512-amx-2c", "Intel(R) Xeon(R) Processor (model 207), 2 cores")
+    assert (found.vendor, found.compute_capability) == ("Intel", "AVX512+AMX")
+    info_of(monkeypatch, tmp_path, f"{facts}\n")
+    assert describe(CPU)[0].id == "intel-xeon-m207-avx512-2c"
+
+
+def test_a_system_that_tells_no_generation_is_known_by_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    info_of(monkeypatch, tmp_path, "model name\t: Neoverse\n")
+    assert describe(CPU)[0].id == "neoverse-avx512-2c"
+    assert device.cpu_facts(tmp_path / "absent") == {}
 
 
 def test_asking_for_cuda_where_there_is_none_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

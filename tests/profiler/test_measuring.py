@@ -106,6 +106,14 @@ def test_a_cold_call_is_timed_without_the_flush_before_it(clock: Clock, monkeypa
     assert (found.flush_s, found.product_s) == pytest.approx((0.002, 0.0003))
 
 
+@pytest.mark.parametrize(("flush_s", "flushes"), [(0.002, timing.FLUSHES), (0.028, 1)])
+def test_a_large_cache_is_flushed_once(clock: Clock, monkeypatch: pytest.MonkeyPatch, flush_s: float, flushes: int) -> None:
+    """A long flush tells memory's speed alone, and more of them would take the time of other shapes."""
+    monkeypatch.setattr(timing, "yardstick", lambda: lambda: clock.sleep(0.0003))
+    found_s, _ = timing.yardsticks_s(lambda: clock.sleep(flush_s))
+    assert found_s == pytest.approx([flush_s] * flushes)
+
+
 def test_a_slow_call_is_still_timed_several_times(clock: Clock) -> None:
     assert timing.time_call(work(lambda: clock.sleep(0.1)), CPU, 0.001).calls >= timing.LEAST_CALLS
 
