@@ -58,6 +58,16 @@ def test_what_others_did_to_a_probe_is_undone_however_much_it_minds(memory: floa
         assert one.process_medians_s == tuple(sample.median_s for sample in given if sample.item.shape == one.shape)
 
 
+def test_one_sample_that_went_wrong_does_not_hide_what_the_others_tell() -> None:
+    given = samples(0.3, 0.8, noise=0.02)
+    given[5] = given[5].model_copy(update={"median_s": 20 * given[5].median_s})
+    assert powers(given, PROBES)["elementwise"] == pytest.approx((0.3, 0.8), abs=0.07)
+
+
+def test_a_probe_measured_in_one_process_has_no_powers() -> None:
+    assert powers(samples(0.3, 0.8)[: len(SHAPES)], PROBES)["elementwise"] == (0.0, 0.0)
+
+
 def test_where_speeds_were_steady_their_noise_moves_nothing() -> None:
     """Times that differ for reasons of their own are not explained by what hardly varied."""
     slowed = slowdowns(samples(0.0, spread=0.003, noise=0.1), PROBES)
