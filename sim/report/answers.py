@@ -15,23 +15,28 @@ def answers(summary: Summary) -> list[str]:
 
 def _breach(summary: Summary, one: Breach) -> str:
     statistic = TITLES[f"wait.{one.figure.rsplit('.', 1)[1]}"]
-    what = f"{one.workload}: {statistic} over {format_duration(one.limit_s)} for good"
-    window = f"judged over {format_duration(one.window_s)}"
+    what = f"{one.workload}, {statistic} of each {format_duration(one.window_s)}:"
+    missed = f"over {format_duration(one.limit_s)} to the end"
     count = summary.replications
     broken = round(one.probability * count)
     if count == 1:
-        said = _by(one.median_s) if broken else "not within the horizon"
-        return f"{what}: {said} (a single run, {window})"
+        return f"{what} {missed}{_dates(one)} (a single run)" if broken else f"{what} not {missed} (a single run)"
     if not broken:
-        return f"{what}: in none of {count} replications (95 % interval: at most {one.probability_high:.0%} of them; {window})"
-    share = (
-        f"{broken} of {count} replications ({one.probability:.0%}, 95 % interval {one.probability_low:.0%} – {one.probability_high:.0%})"
-    )
-    return f"{what}: in {share}, half of all {_by(one.median_s)}, 5 % {_by(one.early_s)}, 95 % {_by(one.late_s)} ({window})"
+        return f"{what} {missed} in none of {count} replications (95 % interval: at most {one.probability_high:.0%} of them)"
+    interval = f"{one.probability:.0%}, 95 % interval {one.probability_low:.0%} – {one.probability_high:.0%}"
+    return f"{what} {missed} in {broken} of {count} replications ({interval}){_dates(one)}"
 
 
-def _by(seconds: float | None) -> str:
-    return "beyond the horizon" if seconds is None else f"by day {seconds / DAY:.0f}"
+def _dates(one: Breach) -> str:
+    """From when on, as far as dates lie before the horizon: one day where all replications agree."""
+    dates = {share: f"day {seconds / DAY:.0f}" for share, seconds in _spread(one) if seconds is not None}
+    if len(set(dates.values())) == 1 and one.late_s is not None:
+        return f", from {dates['95 %']} on"
+    return f", from {', '.join(f'{day} on in {share} of all' for share, day in dates.items())}" if dates else ""
+
+
+def _spread(one: Breach) -> tuple[tuple[str, float | None], ...]:
+    return ("5 %", one.early_s), ("half", one.median_s), ("95 %", one.late_s)
 
 
 def _headroom(summary: Summary) -> Iterator[str]:
@@ -41,7 +46,7 @@ def _headroom(summary: Summary) -> Iterator[str]:
     share = f"{summary.target_utilisation:.0%}"
     gone = sum(date is not None for date in summary.figure("headroom.gone_s").values)
     left = f"{value('headroom.end_gpus', end.mean)} in the last week and {value('headroom.least_gpus', least.mean)} in the tightest"
-    lost = f"; it is gone for good in {gone} of {summary.replications} replications" if gone else ""
+    lost = f"; it is gone, and stays so, in {gone} of {summary.replications} replications" if gone else ""
     yield f"headroom at {share} utilisation, against the work that arrives: {left}{lost}"
 
 
@@ -49,5 +54,5 @@ def _commitments(summary: Summary) -> Iterator[str]:
     used, pays = summary.figure("commitment.utilisation").mean, summary.figure("commitment.break_even_utilisation").mean
     if used is None or pays is None:
         return
-    verdict = "cheaper than" if used > pays else "dearer than"
-    yield f"owned and committed capacity is used to {used:.0%} and pays from {pays:.0%} on: it is {verdict} the same GPU-hours on demand"
+    capacity, on_demand = f"owned and committed capacity is used to {used:.0%}", "than the same GPU-hours on demand"
+    yield f"{capacity}, cheaper {on_demand} (from {pays:.0%} on)" if used > pays else f"{capacity}, dearer {on_demand} (until {pays:.0%})"

@@ -4,6 +4,10 @@ from sim.results.summary import Summary
 from sim.results.warmup import WarmupCheck
 from sim.scenario.units import DAY, format_duration
 
+FEW_REPLICATIONS = 5
+"""From fewer, an interval's own width is a rough guess: it is as uncertain as their standard deviation is, by 1/√(2(n − 1)) for n normal
+values, 41 % for four."""
+
 
 def warnings_of(summary: Summary) -> list[str]:
     """One loud line for a figure that stayed less precise than asked, and for each series that had not settled when measuring began."""
@@ -60,6 +64,10 @@ def notes_of(summary: Summary) -> list[str]:
             "replications come in antithetic pairs: arrivals, sizes, lead times, delays and calibration errors are mirrored, whole-number "
             "draws and shuffles are not; intervals are over pairs"
         )
+    if summary.replications == 1:
+        notes.append("a single run has no intervals: other draws of the same demand may end otherwise (--replications 10 tells)")
+    elif summary.replications < FEW_REPLICATIONS:
+        notes.append(f"intervals from {summary.replications} replications are rough themselves: decide on 10 or more (--replications 10)")
     if "changing" in outcomes:
         notes.append("work or capacity changes by design here, so that figures are of this horizon and not of a steady state")
     if "untold" in outcomes:

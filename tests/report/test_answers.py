@@ -1,0 +1,68 @@
+"""The plain answers of a run: what a reader is told of targets that break and of commitments that pay."""
+
+from typing import Any
+
+import pytest
+
+from sim.report.answers import answers
+from sim.results.breach import Breach
+from sim.results.statistics import BY_T, Estimate, estimate
+from sim.results.summary import Summary
+from sim.scenario.units import DAY, WEEK
+
+
+def summary(replications: int, *breaches: Breach, **figures: Estimate) -> Summary:
+    facts: dict[str, Any] = {
+        "leadtime_version": "0",
+        "scenario": "s",
+        "plan": "p",
+        "question": "q",
+        "seed": 1,
+        "replications": replications,
+    }
+    facts |= {"intervals": BY_T, "precision": None, "horizon_s": 60 * DAY, "warmup_s": 0.0, "scenario_sha256": "", "bases": ()}
+    facts |= {"verdicts": (), "wait_curves": {}, "warmup_checks": (), "target_utilisation": 0.8, "unusable": {}, "notes": ()}
+    return Summary(**facts, figures={name.replace("__", "."): one for name, one in figures.items()}, breaches=breaches)
+
+
+def breach(share: float, *days: float | None) -> Breach:
+    early, half, late = (None if day is None else day * DAY for day in days)
+    about = {"workload": "merges", "figure": "workload.merges.wait.p95", "limit_s": 1800.0, "window_s": WEEK}
+    return Breach(
+        **about,  # type: ignore[arg-type]
+        probability=share,
+        probability_low=max(share - 0.25, 0.0),
+        probability_high=min(share + 0.25, 1.0),
+        early_s=early,
+        median_s=half,
+        late_s=late,
+    )
+
+
+@pytest.mark.parametrize(
+    ("replications", "one", "said"),
+    [
+        (10, breach(1.0, 7, 7, 7), "over 30 min to the end in 10 of 10 replications (100%, 95 % interval 75% – 100%), from day 7 on"),
+        (
+            10,
+            breach(1.0, 7, 9, 30),
+            "95 % interval 75% – 100%), from day 7 on in 5 % of all, day 9 on in half of all, day 30 on in 95 % of all",
+        ),
+        (10, breach(0.1, 53, None, None), "in 1 of 10 replications (10%, 95 % interval 0% – 35%), from day 53 on in 5 % of all"),
+        (10, breach(0.0, None, None, None), "over 30 min to the end in none of 10 replications (95 % interval: at most 25% of them)"),
+        (1, breach(1.0, 12, 12, 12), "over 30 min to the end, from day 12 on (a single run)"),
+        (1, breach(0.0, None, None, None), "not over 30 min to the end (a single run)"),
+    ],
+)
+def test_a_target_that_breaks_is_told_with_its_days(replications: int, one: Breach, said: str) -> None:
+    (sentence,) = answers(summary(replications, one))
+    assert sentence.startswith("merges, p95 wait of each 7 d: ")
+    assert sentence.endswith(said)
+
+
+@pytest.mark.parametrize(("used", "said"), [(0.57, "57%, dearer than the same GPU-hours on demand (until 70%)"), (0.8, "(from 70% on)")])
+def test_a_commitment_is_compared_with_the_same_hours_on_demand(used: float, said: str) -> None:
+    figures = {"commitment__utilisation": estimate([used, used]), "commitment__break_even_utilisation": estimate([0.7, 0.7])}
+    (sentence,) = answers(summary(2, **figures))
+    assert sentence.startswith("owned and committed capacity is used to ")
+    assert sentence.endswith(said)
