@@ -24,7 +24,7 @@ def _scenarios(_: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from sim.scenario.loading import scenario_schema
+    from sim.scenario.schema import scenario_schema
 
     print(json.dumps(scenario_schema(), indent=1))
     return 0

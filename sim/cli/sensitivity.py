@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--figure", action="append", metavar="FIGURE", help="what is to move, may be repeated (default: wait.p95, cost.usd)"
     )
-    parser.add_argument("--within", metavar="SHARE", help="either side of rates, nodes and prices, where no key is given (default: 20%%)")
+    parser.add_argument(
+        "--within", metavar="SHARE", help="either side of rates, nodes, prices and dates, where no key is given (default: 20%%)"
+    )
     parser.add_argument("--trajectories", type=whole(2), metavar="N", help="of Morris' screening (default: 8)")
     parser.add_argument("--sobol", type=whole(2), metavar="N", help="Sobol's indices instead, of N × (inputs + 2) plans; a power of two")
     add_running_flags(parser)

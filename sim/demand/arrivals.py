@@ -1,4 +1,4 @@
-"""When work arrives: Poisson streams whose rate follows a weekly profile and grows, drawn by thinning.
+"""When work arrives: at known times, or in Poisson streams whose rate follows a weekly profile and grows, drawn by thinning.
 
 Candidates come at the highest rate of the horizon and stay with the probability rate(t)/highest (Lewis & Shedler, 1979). Time 0 is a
 Monday, 00:00. Profiles average 1 over a week, so that `rate` stays the mean that the planner wrote.
@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.demand.table import Floats
 from sim.scenario.errors import InputError
-from sim.scenario.units import HOUR
+from sim.scenario.units import HOUR, format_duration
 from sim.scenario.workloads import Arrivals
 
 MOST_ARRIVALS = 50_000_000
@@ -43,7 +43,10 @@ def weekly_profile(name: str) -> Floats:
 
 
 def draw_arrivals(arrivals: Arrivals, horizon_s: float, rng: np.random.Generator) -> Floats:
-    """Sorted arrival times in [0, horizon), one a job; jobs of a batch share theirs. InputError where they would be too many."""
+    """Sorted arrival times in [0, horizon), one a job; jobs of a batch share theirs. InputError where they would be too many, or a known
+    one is later."""
+    if arrivals.rate is None:
+        return np.repeat(_known(arrivals, horizon_s), arrivals.batch)
     profile = weekly_profile(arrivals.profile)
     growth = max(arrivals.growth * horizon_s, 0.0)
     highest = arrivals.rate / arrivals.batch * float(profile.max()) * float(np.exp(growth))
@@ -57,3 +60,12 @@ def draw_arrivals(arrivals: Arrivals, horizon_s: float, rng: np.random.Generator
     share = profile[hour] / profile.max() * np.exp(arrivals.growth * candidates - growth)
     kept = candidates[rng.uniform(size=len(candidates)) < share]
     return np.repeat(kept, arrivals.batch)
+
+
+def _known(arrivals: Arrivals, horizon_s: float) -> Floats:
+    if late := [at for at in arrivals.at if at >= horizon_s]:
+        raise InputError.of(
+            f"found {format_duration(late[0])}, and the horizon ends at {format_duration(horizon_s)}; an earlier time would do",
+            key="arrivals.at",
+        )
+    return np.sort(np.array(arrivals.at, np.float64))

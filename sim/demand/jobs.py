@@ -1,6 +1,7 @@
 """From a scenario to its job table: draw or read every workload, price it on every node type, and lay the rows in one table."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from sim.demand.table import JobTable, concatenate
 from sim.demand.traces import RecordedJobs, read_trace
 from sim.scenario.errors import InputError
 from sim.scenario.scenario import Scenario
+from sim.scenario.units import format_duration
 from sim.scenario.workloads import TraceWorkload
 
 
@@ -48,8 +50,17 @@ def draw_jobs(scenario: Scenario, costs: CostTable, replication: int) -> Demand:
         concatenate(tables),
         horizon,
         {name: jobs.unusable for name, jobs in traces.items() if jobs.unusable},
-        tuple(f"{name}: {note}" for name, jobs in traces.items() for note in jobs.notes),
+        tuple(
+            f"{name}: {note}" for name, jobs in traces.items() for note in (*jobs.notes, *_too_late(_trace(scenario, name), jobs, horizon))
+        ),
     )
+
+
+def _too_late(work: TraceWorkload, jobs: RecordedJobs, horizon_s: float) -> Iterator[str]:
+    """That jobs come after the horizon, and how many."""
+    if late := int((jobs.submit_s / work.scale >= horizon_s).sum()):
+        come = "comes" if late == 1 else "come"
+        yield f"{late:,} of {len(jobs):,} jobs {come} after the horizon of {format_duration(horizon_s)}"
 
 
 def _trace(scenario: Scenario, name: str) -> TraceWorkload:

@@ -16,15 +16,15 @@ def answers(summary: Summary) -> list[str]:
 def _breach(summary: Summary, one: Breach) -> str:
     statistic = TITLES[f"wait.{one.figure.rsplit('.', 1)[1]}"]
     what = f"{one.workload}, {statistic} of each {format_duration(one.window_s)}:"
-    missed = f"over {format_duration(one.limit_s)} to the end"
+    over = f"over {format_duration(one.limit_s)} to the end"
     count = summary.replications
     broken = round(one.probability * count)
     if count == 1:
-        return f"{what} {missed}{_dates(one)} (a single run)" if broken else f"{what} not {missed} (a single run)"
+        return f"{what} stays {over}{_dates(one)} (a single run)" if broken else f"{what} does not stay {over} (a single run)"
     if not broken:
-        return f"{what} {missed} in none of {count} replications (95 % interval: at most {one.probability_high:.0%} of them)"
+        return f"{what} stays {over} in none of {count} replications (95 % interval: at most {one.probability_high:.0%} of them)"
     interval = f"{one.probability:.0%}, 95 % interval {one.probability_low:.0%} – {one.probability_high:.0%}"
-    return f"{what} {missed} in {broken} of {count} replications ({interval}){_dates(one)}"
+    return f"{what} stays {over} in {broken} of {count} replications ({interval}){_dates(one)}"
 
 
 def _dates(one: Breach) -> str:

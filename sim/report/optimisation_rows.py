@@ -32,4 +32,4 @@ def considered_rows(found: Optimisation, most: int = MOST_ROWS) -> Rows:
         cells.append((plan, *(said(one.values[key]) for key in found.keys), cost, *figures, one.outcome, one.reason))
     count = f", {most} of {len(plans)}; plans.csv has all" if len(plans) > most else ""
     headings = ("plan", *(names[key] for key in found.keys), "cost", *map(title, found.limits), "outcome", "why")
-    return Rows(f"Plans considered{count}", headings, tuple(cells))
+    return Rows(f"Plans considered, on the demand of the search{count}", headings, tuple(cells))

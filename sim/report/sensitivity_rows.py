@@ -40,10 +40,18 @@ def sensitivity_rows(sensitivity: Sensitivity, figure: str) -> Rows:
 
 
 def input_names(sensitivity: Sensitivity) -> dict[str, str]:
-    """What each input is called: the end of its key, or whose error it is."""
-    keys = short_names(name for name in sensitivity.inputs if not name.startswith(ERROR))
+    """What each input is called: whose it is and the end of its key, or whose error it is."""
+    short = short_names(name for name in sensitivity.inputs if not name.startswith(ERROR))
+    keys = {name: _owned(name.split(".")) or said for name, said in short.items()}
     errors = {name: name.removeprefix(ERROR).split(".", 1) for name in sensitivity.inputs if name.startswith(ERROR)}
     return keys | {name: f"error of {family} on {gpu}" for name, (gpu, family) in errors.items()}
+
+
+def _owned(key: list[str]) -> str:
+    """``provider.pool provisioning mean`` and ``workload arrivals rate``; nothing for a key that is neither a pool's nor a workload's."""
+    if key[0] == "providers" and key[2:3] == ["pools"] and len(key) > 4:
+        return f"{key[1]}.{key[3]} {' '.join(key[4:])}"
+    return f"{key[1]} {' '.join(key[2:])}" if key[0] == "workloads" and len(key) > 2 else ""
 
 
 def sensitivity_notes(sensitivity: Sensitivity) -> list[str]:

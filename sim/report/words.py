@@ -84,6 +84,8 @@ def usd(value: float) -> str:
         if size >= limit:
             scale = {"B": 1e9, "M": 1e6, "k": 1e3}[suffix]
             return f"{sign}${size / scale:.3g}{suffix}"
+    if 0 < size < 1e-6:
+        return f"{sign}${size:.1e}"
     if 0 < size < 0.0995:  # two significant digits, never $0.00
         return f"{sign}${size:.{1 - math.floor(math.log10(size))}f}"
     return f"{sign}${size:,.2f}" if size < 100 else f"{sign}${size:,.0f}"
@@ -92,7 +94,8 @@ def usd(value: float) -> str:
 def scaled(number: float, units: Mapping[str, float]) -> str:
     """Three significant digits in the largest unit that keeps the number at 1 or more; `units` from the largest to the smallest."""
     unit = next((unit for unit, scale in units.items() if abs(number) >= scale), list(units)[-1])
-    return f"{number / units[unit]:.3g} {unit}".rstrip()
+    inside = number / units[unit]
+    return f"{inside:,.0f} {unit}".rstrip() if abs(inside) >= 1000 else f"{inside:.3g} {unit}".rstrip()
 
 
 def size(number: float) -> str:

@@ -42,7 +42,7 @@ def replication_figures(
     figures |= transfer_figures(records, lines, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
     paid = np.array([paid_spans(index, plan, records).integral(0.0, horizon_s) for index, plan in enumerate(plans)]) / HOUR
-    had = np.array([capacity_gpu_s(records, index, 0.0, horizon_s) for index in range(len(plans))]) / HOUR
+    had = np.array([_had(index, plan, records, paid[index], horizon_s) for index, plan in enumerate(plans)])
     cost = sum(line.effective_usd for line in lines)
     late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
     run = records.end_s - records.start_s
@@ -83,6 +83,11 @@ def replication_figures(
     for provider in dict.fromkeys(plan.provider for plan in plans):
         figures[f"provider.{provider}.cost_usd"] = sum(line.effective_usd for line in lines if line.provider == provider)
     return figures
+
+
+def _had(index: int, plan: PoolPlan, records: Records, paid: float, horizon_s: float) -> float:
+    """GPU-hours that a pool had: of nodes on demand those that were rented, not those that could have been."""
+    return paid if plan.keep_warm_s is not None else capacity_gpu_s(records, index, 0.0, horizon_s) / HOUR
 
 
 def _ratio(part: float, whole: float) -> float:

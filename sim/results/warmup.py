@@ -85,7 +85,7 @@ def check_warmup(scenario: Scenario, timeline: pd.DataFrame, horizon_s: float) -
 
 def _changing(scenario: Scenario) -> bool:
     for work in scenario.workloads.values():
-        if isinstance(work, TraceWorkload) or work.arrivals.growth:
+        if isinstance(work, TraceWorkload) or work.arrivals.growth or work.arrivals.at:
             return True
     return any(pool.deliveries or pool.expiries for pool in scenario.pools().values())
 

@@ -70,10 +70,11 @@ def _distribution(parse: Callable[[object], float], example: str) -> Callable[[o
     return build
 
 
-def _distribution_schema(example: str) -> WithJsonSchema:
-    value = {"type": ["string", "number"], "examples": [example]}
+def _distribution_schema(example: str, *, number: bool) -> WithJsonSchema:
+    value = {"type": ["string", "number"] if number else "string", "examples": [example]}
     return WithJsonSchema(
         {
+            "description": "one value, {median, p95} (lognormal) or {mean} (exponential)",
             "anyOf": [
                 value,
                 {
@@ -81,13 +82,15 @@ def _distribution_schema(example: str) -> WithJsonSchema:
                     "properties": {"median": value, "p95": value, "mean": value},
                     "additionalProperties": False,
                 },
-            ]
+            ],
         }
     )
 
 
-DurationDistribution = Annotated[Distribution, BeforeValidator(_distribution(parse_duration, "20 min")), _distribution_schema("20 min")]
-CountDistribution = Annotated[Distribution, BeforeValidator(_distribution(parse_count, "300M")), _distribution_schema("300M")]
+DurationDistribution = Annotated[
+    Distribution, BeforeValidator(_distribution(parse_duration, "20 min")), _distribution_schema("20 min", number=False)
+]
+CountDistribution = Annotated[Distribution, BeforeValidator(_distribution(parse_count, "300M")), _distribution_schema("300M", number=True)]
 
 
 def _mix(minimum: int, what: str) -> Callable[[object], Mix]:
@@ -124,7 +127,7 @@ class MixOf(GroupedMetadata):
     def __iter__(self) -> Iterator[object]:
         yield BeforeValidator(_mix(self.minimum, self.what))
         one = {"type": "integer", "minimum": self.minimum}
-        yield WithJsonSchema({"anyOf": [one, {"type": "object"}], "description": f"{self.what}, or a mix"})
+        yield WithJsonSchema({"anyOf": [one, {"type": "object"}], "description": f"{self.what}, or a mix, as in {{2: 30%, 8: 70%}}"})
 
 
 ONE = Mix((1,), (1.0,))

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sim.scenario.errors import InputError, Problem
+from sim.scenario.nearest import nearest
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -24,6 +25,8 @@ MAX_EXTENDS = 8
 
 Key = tuple[str | int, ...]
 SET = "--set"
+NAMED_BY_USERS = (("providers",), ("pools",), ("workloads",))
+"""Mappings whose keys no schema knows: taking away what is not there is a slip, and not a default that was there already."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Document:
         if isinstance(holder, list) and not (isinstance(last, int) and last < len(holder)):
             raise InputError.of(f"found index {last!r}; the list has items 0 to {len(holder) - 1}", where=place, key=dotted)
         if value is None and isinstance(holder, dict):
+            if last not in holder and key[-2:-1] in NAMED_BY_USERS:
+                known = nearest(str(last), [str(name) for name in holder]) if holder else "nothing is there"
+                raise InputError.of(f"there is no {last!r} to take away; {known}", where=place, key=dotted)
             holder.pop(last, None)
         else:
             holder[last] = copy.deepcopy(value)

@@ -3,7 +3,7 @@
 from importlib import resources
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -54,15 +54,6 @@ def read_words(kind: TypeAdapter[Words], document: Document) -> Words:
         return kind.validate_python(document.data)
     except ValidationError as error:
         raise InputError([_problem(document, item) for item in error.errors()]) from None
-
-
-def scenario_schema() -> dict[str, Any]:
-    """JSON Schema of a scenario file, for editors."""
-    schema = Scenario.model_json_schema(by_alias=True)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["properties"]["extends"] = {"type": "string", "description": "a scenario file or shipped name to start from"}
-    schema["required"] = []  # an extending file may leave everything to its base
-    return schema
 
 
 def _problem(document: Document, item: ErrorDetails) -> Problem:

@@ -73,7 +73,7 @@ def _power_of_two(points: int) -> int:
 
 class Sensitivity(Word):
     """How much each input moves each of `figures`: the keys of `over` between the ends of their ranges, or without any every arrival rate,
-    number of nodes and price by `within` either side. Calibration errors are inputs besides.
+    number of nodes, price, provisioning delay and delivery date by `within` either side. Calibration errors are inputs besides.
 
     Morris' screening takes `trajectories` of (inputs + 1) plans; with `sobol`, a power of two, that many times (inputs + 2) plans give
     Sobol's indices instead.

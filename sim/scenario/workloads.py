@@ -1,8 +1,8 @@
 """Named streams of work: ``merge``, ``training``, ``evaluation`` (drawn) and ``trace`` (recorded)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sim.scenario.data import Data
@@ -19,13 +19,39 @@ MergeSource = Literal["storage", "host", "device"]
 Profile = Literal["flat", "office-hours", "diurnal"]
 
 
-class Arrivals(Word):
-    """A Poisson stream whose rate may follow a weekly profile and grow. `batch` jobs arrive together; `rate` counts jobs."""
+def _times(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
-    rate: Rate
+
+Times = Annotated[
+    tuple[Duration, ...],
+    BeforeValidator(_times),
+    WithJsonSchema(
+        {"type": ["string", "array"], "items": {"type": "string"}, "description": "times after the start", "examples": ["20 d"]}
+    ),
+]
+
+
+class Arrivals(Word):
+    """A Poisson stream whose rate may follow a weekly profile and grow, or jobs `at` known times after the start. `batch` jobs arrive
+    together; `rate` counts jobs."""
+
+    rate: Rate | None = None
+    at: Times = ()
     profile: Profile = "flat"
     growth: Growth = 0.0
     batch: Annotated[int, Whole(1, "jobs that arrive together")] = 1
+
+    @model_validator(mode="after")
+    def _rate_or_times(self) -> Self:
+        if (self.rate is None) != bool(self.at):
+            found = "both rate and at" if self.at else "neither rate nor at"
+            raise PydanticCustomError(
+                "arrivals", "found {found}; write one of them, as in {examples}", {"found": found, "examples": "{rate: 20/d} or {at: 20 d}"}
+            )
+        if self.at and (self.growth or self.profile != "flat"):
+            raise PydanticCustomError("arrivals", "found at with a profile or growth; these shape a rate, and times are as they are", {})
+        return self
 
 
 class WaitTarget(Word):

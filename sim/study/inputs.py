@@ -8,7 +8,7 @@ from sim.cost.durations import families
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.offers import OFFER_KEYS
-from sim.scenario.units import split_quantity
+from sim.scenario.units import parse_duration, split_quantity
 from sim.scenario.values import Choices, Span, Values
 from sim.scenario.workloads import TraceWorkload
 from sim.study.preparation import Preparation
@@ -48,7 +48,7 @@ class Input:
 
 
 def default_inputs(document: Document, within: float) -> Iterator[Input]:
-    """Every arrival rate, number of nodes and price of the scenario, `within` this share either side."""
+    """Every arrival rate, number of nodes, price, answer and delivery date of the scenario, `within` this share either side."""
     for name, work in document.data.get("workloads", {}).items():
         if isinstance(work, dict) and isinstance(work.get("arrivals"), dict):
             yield from _around(f"workloads.{name}.arrivals.rate", work["arrivals"].get("rate"), within)
@@ -58,6 +58,21 @@ def default_inputs(document: Document, within: float) -> Iterator[Input]:
             yield from _around(f"{key}.nodes", pool.get("nodes"), within)
             for offer in OFFER_KEYS:
                 yield from _around(f"{key}.offer.{offer}", pool["offer"].get(offer), within)
+            yield from _delay(f"{key}.provisioning", pool.get("provisioning"), within)
+            for index, delivery in enumerate(pool.get("deliveries", [])):
+                yield from _delay(f"{key}.deliveries.{index}.after", delivery.get("after"), within)
+
+
+def _delay(key: str, value: Any, within: float) -> Iterator[Input]:
+    """A duration, or what it is mostly: a mean, or a median as long as it stays under its own 95 % point."""
+    if not isinstance(value, dict):
+        yield from _around(key, value, within)
+    elif "mean" in value:
+        yield from _around(f"{key}.mean", value["mean"], within)
+    else:
+        for one in _around(f"{key}.median", value.get("median"), within):
+            if parse_duration(one.written(one.high)) <= parse_duration(value["p95"]):
+                yield one
 
 
 def _around(key: str, value: Any, within: float) -> Iterator[Input]:

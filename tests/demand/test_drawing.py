@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from sim.demand.arrivals import PROFILES, draw_arrivals, weekly_profile
 from sim.demand.sampling import draw, draw_mix
@@ -51,6 +52,31 @@ def test_batches_arrive_together_at_the_same_rate() -> None:
     assert len(times) % 4 == 0
     assert (times.reshape(-1, 4) == times[::4, None]).all()
     assert abs(len(times) - 28_000) < 5 * np.sqrt(4 * 28_000)
+
+
+def test_jobs_at_known_times_come_then_and_in_no_other_replication_otherwise() -> None:
+    known = Arrivals.model_validate({"at": ["20 d", "3 d"], "batch": 2})
+    for replication in range(2):
+        assert draw_arrivals(known, 30 * DAY, stream(1, replication, "k")).tolist() == [3 * DAY, 3 * DAY, 20 * DAY, 20 * DAY]
+    assert draw_arrivals(Arrivals.model_validate({"at": "0 d"}), DAY, stream(1, 0, "k")).tolist() == [0.0]
+    with pytest.raises(InputError, match="found 20 d, and the horizon ends at 20 d"):
+        draw_arrivals(known, 20 * DAY, stream(1, 0, "k"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({}, "neither rate nor at"),
+        ({"rate": "1/d", "at": "2 d"}, "both rate and at"),
+        ({"at": []}, "neither rate nor at"),
+        ({"at": "2 d", "growth": "10%/month"}, "these shape a rate"),
+        ({"at": "2 d", "profile": "diurnal"}, "these shape a rate"),
+        ({"at": 20}, "has no unit"),
+    ],
+)
+def test_arrivals_have_a_rate_or_known_times(words: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Arrivals.model_validate(words)
 
 
 def test_too_many_arrivals_are_refused() -> None:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sim.demand.traces import read_trace
 from sim.scenario.errors import InputError
+from sim.scenario.loading import open_document
+from sim.study.run import run_plan
 
 PHILLY = {"submit_s": "timestamp", "gpus": "num_gpus", "duration_s": "duration", "tenant": "cluster"}
 
@@ -89,6 +91,27 @@ def test_absolute_timestamps_and_all_columns(tmp_path: Path) -> None:
     assert [jobs.tenants[index] for index in jobs.tenant] == ["blue", "red"]
     assert np.isnan(jobs.estimate_s[0])
     assert jobs.estimate_s[1] == 20
+
+
+@pytest.mark.parametrize(
+    ("first", "notes"),
+    [
+        ("0", ()),
+        ("1728000", ("times count from its first job, 20 d into the file, which comes at the start",)),
+        ("2024-01-21T00:00:00", ()),
+    ],
+)
+def test_a_first_job_that_is_moved_to_the_start_is_told(tmp_path: Path, first: str, notes: tuple[str, ...]) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text(f"submit_s,gpus,duration_s\n{first},2,10\n", encoding="utf-8")
+    assert read_trace(path, "csv", {}, {}).notes == notes
+
+
+def test_jobs_after_the_horizon_are_told(tmp_path: Path, small: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("submit_s,gpus,duration_s\n0,2,10\n863999,2,10\n1728000,2,10\n", encoding="utf-8")
+    document = open_document(str(small)).override("workloads.merges", {"kind": "trace", "format": "csv", "path": str(path)})
+    assert "merges: 1 of 3 jobs comes after the horizon of 10 d" in run_plan(document.override("replications", 1)).summary.notes
 
 
 @pytest.mark.parametrize(

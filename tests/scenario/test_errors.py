@@ -104,6 +104,26 @@ def test_set_goes_through_the_same_validation(small: Path) -> None:
         parse_set("nodes 3")
 
 
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("providers.secnd", r"there is no 'secnd' to take away; did you mean 'second'\?"),
+        ("providers.first.pools.b", "there is no 'b' to take away; known here: a"),
+        ("providers.third.pools.b", "there is no 'b' to take away; nothing is there"),
+        ("workloads.evals", "there is no 'evals' to take away; known here: merges, tunes"),
+    ],
+)
+def test_taking_away_what_is_not_there_is_a_slip(small: Path, key: str, says: str) -> None:
+    """A plan without the second provider that misspells it would be the plan with it, and nobody would know."""
+    with pytest.raises(InputError, match=says):
+        open_document(str(small)).override(key, None)
+
+
+def test_taking_away_a_default_leaves_it(small: Path) -> None:
+    document = open_document(str(small))
+    assert validate(document.override("workloads.merges.deadline", None)) == validate(document)
+
+
 def test_extends_and_resolution_round_trip(tmp_path: Path) -> None:
     """An extending file overrides keys, and the resolved YAML loads to the same scenario."""
     (tmp_path / "base.yaml").write_text(SMALL, encoding="utf-8")

@@ -102,6 +102,17 @@ def test_defaults_are_rates_nodes_and_prices(small: Path) -> None:
     assert "providers.second.pools.b.nodes" not in inputs
 
 
+def test_dates_and_answers_vary_too(small: Path) -> None:
+    """By their mean or median, and a median never past its own 95 % point."""
+    pool = "providers.first.pools.a"
+    base = open_document(str(small)).override(f"{pool}.provisioning", {"mean": "4 h"})
+    base = base.override(f"{pool}.deliveries", [{"nodes": 2, "after": "10 d"}, {"nodes": 2, "after": {"median": "20 d", "p95": "30 d"}}])
+    inputs = {one.name: one for one in default_inputs(base, 0.25)}
+    assert inputs[f"{pool}.provisioning.mean"].written(5.0) == "5 h"
+    assert (inputs[f"{pool}.deliveries.0.after"].low, inputs[f"{pool}.deliveries.1.after.median"].high) == (7.5, 25.0)
+    assert f"{pool}.deliveries.1.after.median" not in {one.name for one in default_inputs(base, 0.6)}
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sim.demand.table import Floats
 from sim.demand.traces.recorded import RecordedJobs
 from sim.demand.traces.table_file import numbers, read_rows, renamed, require, seconds
+from sim.scenario.units import YEAR, format_duration
 
+A_DATE_S = 10 * YEAR
+"""Seconds from here on are a date, since 1970, and not since the file's own beginning."""
 COLUMNS = ("job_id", "submit_s", "gpus", "duration_s", "estimate_s", "tenant", "priority", "wait_s")
 
 
@@ -29,4 +33,13 @@ def read_csv(path: Path, columns: dict[str, str], where: dict[str, str]) -> Reco
         estimate_s=numbers(rows["estimate_s"]) if "estimate_s" in rows else None,
         priority=numbers(rows["priority"]) if "priority" in rows else None,
         logged_wait_s=numbers(rows["wait_s"]) if "wait_s" in rows else None,
+        notes=_moved(submit[submit >= 0]),
     )
+
+
+def _moved(submit_s: Floats) -> tuple[str, ...]:
+    """That the first job comes at the start, where the file has seconds and another time for it."""
+    first = float(submit_s.min()) if len(submit_s) else 0.0
+    if not 0 < first < A_DATE_S:
+        return ()
+    return (f"times count from its first job, {format_duration(first)} into the file, which comes at the start",)
