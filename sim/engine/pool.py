@@ -37,7 +37,8 @@ class PoolPlan:
     """What the engine must know of a pool: names, shape, and which row of the table's durations its nodes have.
 
     `keep_warm_s` is None where nodes are held whether used or not. `deliveries` are (seconds, nodes); `promised` are the dates that a
-    broker may know, by which contracts say they come. `changes` are what else befalls its nodes: each starts a process on the pool, which
+    broker may know, by which contracts say they come, and `leads` what it may expect of each delivery instead: seconds still to go at a
+    time when it has not come. `changes` are what else befalls its nodes: each starts a process on the pool, which
     then is a `VolatilePool`. An elastic pool `grows_to` so many nodes; `expiring` ones leave for good. `metered` nodes are paid by the
     second while they are up, without leases; each lease or span is paid for at least `minimum_s`. Pools that name one `quota`
     share its GPUs. `usd_per_gpu_hour` is what an hour more of use costs on average: nothing where it is paid anyway.
@@ -54,6 +55,7 @@ class PoolPlan:
     mean_delay_s: float
     deliveries: tuple[tuple[float, int], ...] = ()
     promised: tuple[float, ...] = ()
+    leads: tuple[Callable[[float], float], ...] = ()
     grows_to: int = 0
     expiring: int = 0
     metered: bool = False
@@ -338,6 +340,8 @@ class Pool:
         return float(gpus * (self._busy_until / self._busy - now) / capacity) if self._busy else 0.0
 
     def _until_capacity(self, now: float) -> float:
-        """Until the next promised delivery; one that is late by some time is expected to take as long again."""
-        ahead = [date - now for date in self.plan.promised if date > now]
-        return min(ahead, default=now - max(self.plan.promised, default=0.0))
+        """Until the next delivery, as promised or as its lead time goes; what is late by some time is expected to take as long again."""
+        plan = self.plan
+        leads = [(came, still_s) for (came, _), still_s in zip(plan.deliveries, plan.leads, strict=False)]
+        ahead = [date - now for date in plan.promised if date > now] + [still_s(now) for came, still_s in leads if came > now]
+        return min(ahead, default=now - max([*plan.promised, *(came for came, _ in leads)], default=0.0))

@@ -20,6 +20,7 @@ from sim.engine.reclaims import reclaims
 from sim.engine.routing import RoutingTerms
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
+from sim.scenario.distributions import Distribution
 from sim.scenario.errors import InputError
 from sim.scenario.offers import BlockOffer, LeasedOffer, ReservedOffer, SpotOffer
 from sim.scenario.providers import Pool, Provider
@@ -37,28 +38,35 @@ def pool_plans(scenario: Scenario, node_types: Sequence[int], replication: int) 
     ]
 
 
+def _lead(after: Distribution, earlier_s: float, answer_s: float) -> Callable[[float], float]:
+    """What a broker may expect of a delivery that has not come: what its lead time leaves, and the provider's answer on top."""
+    return lambda now: after.remaining(now + earlier_s) + answer_s
+
+
 def _plan(
     seller: Provider, provider: str, name: str, pool: Pool, node_type: int, horizon: float | None, seed: int, replication: int
 ) -> PoolPlan:
     answers = stream(seed, replication, "provider", provider, name, "provisioning")
-    leads = stream(seed, replication, "provider", provider, name, "deliveries")
+    delays = stream(seed, replication, "provider", provider, name, "deliveries")
     offer = pool.offer
 
     def answer() -> float:
         return float(draw(pool.provisioning, 1, answers)[0])
 
-    deliveries = [(max(float(draw(one.after, 1, leads)[0]) - one.earlier, 0.0), one.nodes) for one in pool.deliveries]
-    promised = [max(one.after.mean - one.earlier, 0.0) for one in pool.deliveries]
+    deliveries = [(max(float(draw(one.after, 1, delays)[0]) - one.earlier, 0.0), one.nodes) for one in pool.deliveries]
+    answer_s = pool.provisioning.mean if isinstance(offer, ReservedOffer) else 0.0
+    leads = [_lead(one.after, one.earlier, answer_s) for one in pool.deliveries]
+    promised: list[float] = []
     nodes = pool.nodes
     if isinstance(offer, BlockOffer):
         promised = [window.start for window in offer.windows]
-        deliveries, nodes = [(promised[0], nodes)], 0
+        deliveries, leads, nodes = [(promised[0], nodes)], [], 0
     elif isinstance(offer, ReservedOffer):
         # A commitment's nodes are asked for when they are due, and come when the provider has answered.
         deliveries = [(after + answer(), count) for after, count in deliveries]
         if nodes and pool.provisioning.mean > 0:
             deliveries.insert(0, (answer(), nodes))
-            promised.insert(0, pool.provisioning.mean)
+            leads.insert(0, pool.provisioning.remaining)
             nodes = 0
     return PoolPlan(
         provider=provider,
@@ -72,6 +80,7 @@ def _plan(
         mean_delay_s=pool.provisioning.mean if pool.leased else 0.0,
         deliveries=tuple(deliveries),
         promised=tuple(promised),
+        leads=tuple(leads),
         grows_to=pool.elastic.max if pool.elastic else 0,
         expiring=pool.nodes if isinstance(offer, BlockOffer) else sum(one.nodes for one in pool.expiries),
         metered=pool.leased and pool.elastic is not None,

@@ -373,4 +373,4 @@ class VolatilePool(Pool):
         if self.back_s is None:
             return super()._until_capacity(now)
         back = abs(self.back_s - now)
-        return min(back, super()._until_capacity(now)) if self.plan.promised else back
+        return min(back, super()._until_capacity(now)) if self.plan.promised or self.plan.leads else back

@@ -17,6 +17,8 @@ from pydantic_core import PydanticCustomError
 from sim.scenario.units import parse_count, parse_duration, parse_fraction, split_quantity
 
 Z95 = 1.6448536269514722
+FAR_TAIL = 1e-12
+"""Of a lognormal's probability: less is not told from rounding."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,21 @@ class Distribution:
     @property
     def mean(self) -> float:
         return self.centre * math.exp(self.spread**2 / 2) if self.shape == "lognormal" else self.centre
+
+    def remaining(self, elapsed: float) -> float:
+        """Mean of what is left once `elapsed` has passed without an end (the mean residual life); 0 for a constant that is over.
+
+        Of a lognormal: mean · Φ(σ − z) / Φ(−z) − elapsed with z = ln(elapsed / median) / σ.
+        """
+        if self.shape == "exponential":
+            return self.centre
+        if self.shape == "constant" or self.spread == 0 or elapsed <= 0:
+            return max(self.mean - elapsed, 0.0)
+        z = math.log(elapsed / self.centre) / self.spread
+        still = math.erfc(z / math.sqrt(2))
+        if still < FAR_TAIL:
+            return elapsed * self.spread / z  # Mills' ratio: far out, the tail falls as a power
+        return max(self.mean * math.erfc((z - self.spread) / math.sqrt(2)) / still - elapsed, 0.0)
 
 
 def lognormal(median: float, p95: float) -> Distribution:

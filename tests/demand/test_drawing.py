@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sim.demand.arrivals import PROFILES, draw_arrivals, weekly_profile
 from sim.demand.sampling import draw, draw_mix
 from sim.demand.streams import stream
-from sim.scenario.distributions import Distribution, Mix
+from sim.scenario.distributions import Distribution, Mix, lognormal
 from sim.scenario.errors import InputError
 from sim.scenario.units import DAY, HOUR, WEEK
 from sim.scenario.workloads import Arrivals
@@ -77,6 +77,21 @@ def test_jobs_at_known_times_come_then_and_in_no_other_replication_otherwise() -
 def test_arrivals_have_a_rate_or_known_times(words: dict[str, object], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Arrivals.model_validate(words)
+
+
+@pytest.mark.parametrize(("median", "p95"), [(42.0, 63.0), (10.0, 60.0)])
+def test_what_a_lead_time_leaves_is_the_mean_of_those_not_over(median: float, p95: float) -> None:
+    """Against draws, before, at and well after the median; far out it stays finite and grows."""
+    lead = lognormal(median, p95)
+    drawn = draw(lead, 2_000_000, stream(1, 0, "leads"))
+    for elapsed in (0.0, 0.5 * median, median, 1.3 * p95):
+        left = drawn[drawn > elapsed] - elapsed
+        assert lead.remaining(elapsed) == pytest.approx(left.mean(), abs=6 * left.std() / len(left) ** 0.5)
+    far = [lead.remaining(times * median) for times in (20, 200, 1e4, 1e9)]
+    assert far == sorted(far)
+    assert 0 < far[0] < 20 * median
+    assert Distribution("exponential", 5.0).remaining(100.0) == 5.0
+    assert [Distribution("constant", 5.0).remaining(at) for at in (0.0, 3.0, 9.0)] == [5.0, 2.0, 0.0]
 
 
 def test_too_many_arrivals_are_refused() -> None:

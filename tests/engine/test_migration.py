@@ -15,6 +15,7 @@ from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
+from sim.scenario.distributions import lognormal
 from tests.engine.test_transfers import between
 from tests.engine.test_volatile_pool import DOWN, ROW, assert_conserved, failing, table
 
@@ -40,6 +41,19 @@ def test_a_late_delivery_hurts_less_where_waiting_jobs_may_move(pool: MakePool) 
     assert hours[1] < 0.6 * hours[0]
     moved = [one.job for one in move.migrations]
     assert (waits(jobs, move)[moved] < waits(jobs, stay)[moved]).mean() > 0.9
+
+
+def test_nobody_is_sent_to_nodes_that_may_well_be_late(pool: MakePool) -> None:
+    """Jobs come minutes before the mean of a delivery's lead time, which then has weeks to go: with a lead time known to be uncertain none
+    waits for it, with a date believed all do."""
+    lead = lognormal(42 * DAY, 63 * DAY)
+    jobs = JobTable.build(lead.mean - 300.0 + np.arange(4.0), np.ones(4, np.int32), np.full(4, 100.0))
+    late = {"deliveries": ((60 * DAY, 4),)}
+    terms = RoutingTerms(preferred=(1, 0), overflow_s=900.0)
+    believed = simulate(jobs, [pool(1, 8), pool(0, 8, promised=(lead.mean,), **late)], routing=terms)
+    doubted = simulate(jobs, [pool(1, 8), pool(0, 8, leads=(lead.remaining,), **late)], routing=terms)
+    assert waits(jobs, believed).min() > 16 * DAY
+    assert waits(jobs, doubted).max() == 0.0
 
 
 def test_idle_capacity_takes_the_first_in_line(pool: MakePool) -> None:
