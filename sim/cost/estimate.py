@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
+from sim.cost.datasheets import DATASHEETS
 from sim.cost.durations import check_model, families, least_gpus_for, training_job
 from sim.cost.evaluation import evaluation_memory_bytes
 from sim.cost.job_seconds import family_seconds, job_seconds
@@ -70,6 +71,8 @@ class DeviceEstimate:
     usd_per_gpu_hour: float | None = None
     price_source: str | None = None
     price_usd: Range | None = None
+    mfu: float | None = None
+    """Model FLOPs utilisation of training: 6 · parameters · tokens over what the datasheet's dense bf16 peak would compute in that time."""
 
     @property
     def extrapolated(self) -> bool:
@@ -150,7 +153,15 @@ def _filled(
         usd_per_gpu_hour=price.usd_per_gpu_hour if price else None,
         price_source=source,
         price_usd=seconds.times(price.usd_per_gpu_hour * blank.gpus / HOUR) if price else None,
+        mfu=_mfu(work, calibration.device.id, blank.gpus * value),
     )
+
+
+def _mfu(work: OneJob, device: str, gpu_seconds: float) -> float | None:
+    """None for what is no training, and for a device whose peak nobody states."""
+    if not isinstance(work, TrainingWorkload) or device not in DATASHEETS:
+        return None
+    return 6.0 * model_shape(work.model).parameters * work.tokens.centre / (gpu_seconds * DATASHEETS[device].bf16)
 
 
 def _scaled_seconds(work: OneJob, calibration: Calibration, node: NodeType, factors: Mapping[str, float]) -> float:

@@ -86,7 +86,8 @@ def estimate_notes(estimates: Sequence[DeviceEstimate], validated: Mapping[str, 
     for one in run:
         if one.layout is not None:
             kept = "activations recomputed" if one.layout.recompute else "activations kept"
-            notes.append(f"{one.device}: {one.layout.sharding}, {kept}, {one.layout.micro_tokens} tokens in a micro-batch")
+            mfu = f", {one.mfu:.0%} of the bf16 peak (MFU)" if one.mfu is not None else ""
+            notes.append(f"{one.device}: {one.layout.sharding}, {kept}, {one.layout.micro_tokens} tokens in a micro-batch{mfu}")
     notes += [
         f"{one.device}: {usd(one.usd_per_gpu_hour)} a GPU-hour, {one.price_source}" for one in run if one.usd_per_gpu_hour is not None
     ]

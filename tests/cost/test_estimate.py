@@ -9,6 +9,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.devices import compared_calibrations, known_devices, shipped_calibration
 from sim.cost.durations import CostTable
 from sim.cost.estimate import DeviceEstimate, Range, estimate
+from sim.cost.models import model_shape
 from sim.cost.prices import LIST_PRICES
 from sim.scenario.errors import InputError
 from sim.scenario.one_job import OneJob, Setting, read_job, read_setting
@@ -140,3 +141,13 @@ def test_a_wrong_flag_is_named_as_a_wrong_key_is(flags: dict[str, str], says: st
 def test_an_unknown_model_is_named_with_the_nearest_known_one() -> None:
     with pytest.raises(InputError, match=r"--model: found model 'llama-3-8b'.*did you mean"):
         estimate(read_job("merge", {"model": "llama-3-8b"}), Setting(), H100)
+
+
+def test_mfu_is_the_share_of_the_stated_peak_that_a_model_needs() -> None:
+    """6·N·D over peak · GPU-seconds, of training alone, and of devices whose peak somebody states."""
+    one, seconds = run(JOBS[0])
+    assert one.mfu == pytest.approx(6 * model_shape("llama-3.1-8b").parameters * 300e6 / (989.4e12 * 8 * seconds.value))
+    assert run(JOBS[3])[0].mfu is None
+    assert (
+        run(read_job("training", {"model": "tinyllama-1.1b", "tokens": "1M"}), shipped_calibration("amd-epyc-f26-avx512-2c"))[0].mfu is None
+    )
