@@ -20,10 +20,10 @@ def verdict(plan: str, base: str, differences: Mapping[str, Difference]) -> str:
     )  # fmt: skip
     tails = _said(
         tail, "", less="its p95 wait is {} shorter", more="its p95 wait is {} longer", times="its p95 wait is {} times as long",
-        none="its p95 wait shows no difference", unit=format_duration,
+        none="its p95 wait does not measurably differ", unit=format_duration,
     )  # fmt: skip
     costs = _said(
-        cost, "", less="it costs {} less", more="it costs {} more", times="it costs {} times as much", none="its cost shows no difference",
+        cost, "", less="it costs {} less", more="it costs {} more", times="it costs {} times as much", none="its cost does not measurably differ",
         unit=lambda usd: f"${usd:,.0f}",
     )  # fmt: skip
     sentence = f"{plan}: {waits}, {tails}, and {costs}."
