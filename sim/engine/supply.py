@@ -68,6 +68,9 @@ def _plan(
             deliveries.insert(0, (answer(), nodes))
             leads.insert(0, pool.provisioning.remaining)
             nodes = 0
+    if leads:  # drawn all the same, so that plans which buy none share their other dates with those that do
+        leads = [lead for lead, (_, count) in zip(leads, deliveries, strict=True) if count]
+        deliveries = [one for one in deliveries if one[1]]
     return PoolPlan(
         provider=provider,
         name=name,

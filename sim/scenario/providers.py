@@ -18,10 +18,11 @@ from sim.scenario.units import Bandwidth, Duration, Whole
 class Delivery(Word):
     """Nodes that arrive `after` a lead time, counted from the start; a distribution, so that contracts can slip.
 
-    `earlier` pulls the date forward by that much, whenever it would have been: what one could ask the seller for.
+    `earlier` pulls the date forward by that much, whenever it would have been: what one could ask the seller for. Of no `nodes` it is no
+    delivery, so that studies may buy none.
     """
 
-    nodes: Annotated[int, Whole(1, "the number of nodes delivered")]
+    nodes: Annotated[int, Whole(0, "the number of nodes delivered")]
     after: DurationDistribution
     earlier: Duration = 0.0
 

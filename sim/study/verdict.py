@@ -23,8 +23,8 @@ def verdict(plan: str, base: str, differences: Mapping[str, Difference]) -> str:
         none="its p95 wait does not measurably differ", unit=format_duration,
     )  # fmt: skip
     costs = _said(
-        cost, "", less="it costs {} less", more="it costs {} more", times="it costs {} times as much", none="its cost does not measurably differ",
-        unit=lambda usd: f"${usd:,.0f}",
+        cost, "", less="it costs {} less", more="it costs {} more", times="it costs {} times as much",
+        none="its cost does not measurably differ", unit=lambda usd: f"${usd:,.0f}",
     )  # fmt: skip
     sentence = f"{plan}: {waits}, {tails}, and {costs}."
     return sentence if cost.paired else f"{sentence} The plans share no random numbers, so these intervals are not paired and wider."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
+from sim.engine.supply import pool_plans
 from sim.scenario.distributions import lognormal
+from sim.scenario.loading import open_document, validate
+from sim.study.run import run_plan
 from tests.engine.test_transfers import between
 from tests.engine.test_volatile_pool import DOWN, ROW, assert_conserved, failing, table
 
@@ -54,6 +58,19 @@ def test_nobody_is_sent_to_nodes_that_may_well_be_late(pool: MakePool) -> None:
     doubted = simulate(jobs, [pool(1, 8), pool(0, 8, leads=(lead.remaining,), **late)], routing=terms)
     assert waits(jobs, believed).min() > 16 * DAY
     assert waits(jobs, doubted).max() == 0.0
+
+
+def test_a_delivery_of_no_nodes_is_none_and_leaves_the_other_dates(small: Path) -> None:
+    """What a search that may buy none is compared with: the same run, the second delivery's date included."""
+    key = "providers.first.pools.a.deliveries"
+    second = {"nodes": 1, "after": {"median": "3 d", "p95": "5 d"}}
+    first, none = ({"nodes": nodes, "after": {"mean": "2 d"}} for nodes in (1, 0))
+    document = open_document(str(small)).override("replications", 2)
+    plans = [validate(document.override(key, deliveries)) for deliveries in ([first, second], [none, second])]
+    both, one = (pool_plans(scenario, [0, 0], 0)[0].deliveries for scenario in plans)
+    assert one == (both[1],)
+    without = run_plan(document.override(key, [])).summary.figures
+    assert run_plan(document.override(key, [none])).summary.figures == without
 
 
 def test_idle_capacity_takes_the_first_in_line(pool: MakePool) -> None:
