@@ -40,7 +40,7 @@ PEER_ENVIRONMENT = {name: value for name, value in os.environ.items() if name !=
 
 def run() -> None:
     in_memory()
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".leadtime-bench-") as folder:
         streamed(Path(folder).absolute())
 
 
