@@ -39,6 +39,8 @@ class Document:
     places: dict[Key, str] = field(default_factory=dict)
     question: str = ""
     """The file's first comment line: what the scenario is there to answer."""
+    plan: str = ""
+    """Which of several plans this is, where it is one of a comparison: errors say so."""
 
     def place(self, key: Key) -> str:
         """Where `key`, or the nearest thing around it, was written."""

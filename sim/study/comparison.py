@@ -7,7 +7,7 @@ its interval is far narrower than those of the plans themselves. Plans of other 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,7 +79,7 @@ def plan_documents(document: Document) -> dict[str, Document]:
     alone = document.override("study", None) if "study" in document.data else document
     documents = {}
     for plan, overrides in plans.items():
-        documents[plan] = alone
+        documents[plan] = replace(alone, plan=plan)
         for key, value in overrides.items():
             documents[plan] = documents[plan].override(key, value, place=document.place(("study", "compare", plan, key)))
     return documents
@@ -107,7 +107,7 @@ def scenario_documents(documents: Sequence[Document]) -> dict[str, Document]:
     for name, document in zip(names, documents, strict=True):
         seen[name] += 1
         unique = name if counts[name] == 1 else f"{name} {seen[name]}"
-        named[unique] = document.override("study", None) if "study" in document.data else document
+        named[unique] = replace(document.override("study", None) if "study" in document.data else document, plan=unique)
     return named
 
 

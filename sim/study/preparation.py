@@ -102,12 +102,12 @@ def prepare(document: Document) -> Preparation:
 
 
 def located(document: Document, error: InputError) -> InputError:
-    """The error with the line of each problem's key, where it has a key and no place."""
+    """The error with the line of each problem's key, where it has a key and no place, and the plan that it is of."""
 
     def place(problem: Problem) -> Problem:
         key = tuple(int(part) if part.isdigit() else part for part in problem.key.split("."))
         where = problem.where or (document.place(key) if problem.key else document.file)
-        return Problem(problem.message, where, problem.key)
+        return Problem(f"in plan {document.plan!r}, {problem.message}" if document.plan else problem.message, where, problem.key)
 
     return InputError([place(problem) for problem in error.problems])
 

@@ -76,3 +76,20 @@ def test_a_difference_that_was_not_measured_says_so() -> None:
     """A plan under which no job was measured."""
     nothing = Difference(mean=None, values=())
     assert "(not measured)" in verdict("B", "A", {"wait.mean": nothing, "wait.p95": nothing, "cost.usd": nothing})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("workloads.tunes.gpus", 12, "12 GPUs, and the largest pool"),  # found where jobs are drawn
+        ("workloads.tunes.model", "llama-3.1-405b", "llama-3.1-405b"),  # found where they are priced
+    ],
+)
+def test_an_error_of_one_plan_names_it(small: Path, key: str, value: object, says: str) -> None:
+    """What is true of one plan alone looks false to a reader of the others."""
+    document = open_document(str(small)).override("replications", 1)
+    odd = document.override("study", {"compare": {"as it is": {}, "the odd one": {key: value}}})
+    with pytest.raises(InputError, match=f"in plan 'the odd one', .*{says}"):
+        run_plans(scenario_documents([odd]), Runner(1))
+    with pytest.raises(InputError, match=f"^(?!.*in plan).*{says}"):
+        run_plans({"alone": document.override(key, value)}, Runner(1))
