@@ -67,7 +67,8 @@ def _cpu() -> Device:
     vectors = [torch.backends.cpu.get_cpu_capability(), *(["AMX"] if "amx_tile" in facts.get("flags", "").split() else [])]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count() or 1
     frequency = psutil.cpu_freq()
-    known = [(make[1] if make else name).replace("(R)", ""), re.sub(r"^(\w)\w* ", r"\1", generation)]
+    said, _, number = generation.partition(" ")
+    known = [(make[1] if make else name).replace("(R)", ""), f"{said[:1]}{number}"]
     known += [*(part for part in vectors if part != PLAIN), f"{cores}c"]
     hidden = generation and not re.search(r"\d", name)
     return Device(

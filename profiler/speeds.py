@@ -101,7 +101,7 @@ def _powers(told: Sequence[tuple[Sample, tuple[float, float]]]) -> Powers:
     by_item: dict[str, list[tuple[float, float, float]]] = {}
     for sample, (flush_s, product_s) in told:
         by_item.setdefault(sample.item.key, []).append((flush_s, product_s, sample.median_s))
-    rows = np.concatenate([np.zeros((0, 3)), *(_between(np.log(seconds)) for seconds in by_item.values())])
+    rows = np.concatenate([_between(np.log(seconds)) for seconds in by_item.values()])
     doubt = np.array([[DOUBT**0.5, 0, 0], [0, DOUBT**0.5, 0]])
     found, weights = np.zeros(2), np.ones(len(rows))
     for _ in range(ROUNDS):

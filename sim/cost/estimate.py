@@ -17,7 +17,7 @@ from sim.cost.durations import check_model, families, least_gpus_for, training_j
 from sim.cost.evaluation import evaluation_memory_bytes
 from sim.cost.job_seconds import family_seconds, job_seconds
 from sim.cost.merge import MergeCost, merge_cost, merge_memory_bytes
-from sim.cost.models import model_shape
+from sim.cost.models import model_shape, training_flops
 from sim.cost.power import Draw, job_draw
 from sim.cost.prices import LIST_PRICES, PRICES_DATE, ListPrice
 from sim.cost.training import Layout, StepCost, step_cost
@@ -161,7 +161,7 @@ def _mfu(work: OneJob, device: str, gpu_seconds: float) -> float | None:
     """None for what is no training, and for a device whose peak nobody states."""
     if not isinstance(work, TrainingWorkload) or device not in DATASHEETS:
         return None
-    return 6.0 * model_shape(work.model).parameters * work.tokens.centre / (gpu_seconds * DATASHEETS[device].bf16)
+    return training_flops(model_shape(work.model), work.tokens.centre) / (gpu_seconds * DATASHEETS[device].bf16)
 
 
 def _scaled_seconds(work: OneJob, calibration: Calibration, node: NodeType, factors: Mapping[str, float]) -> float:

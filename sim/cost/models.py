@@ -131,3 +131,8 @@ def model_shape(name: str) -> ModelShape:
     if name not in CATALOGUE:
         raise InputError.of(f"found model {name!r}, which is not in the catalogue; {nearest(name, list(CATALOGUE))}")
     return CATALOGUE[name]
+
+
+def training_flops(shape: ModelShape, tokens: float) -> float:
+    """6·N·D: the arithmetic of training `shape` on `tokens`, forward and backward, without attention (Kaplan et al., arXiv 2001.08361)."""
+    return 6.0 * shape.parameters * tokens

@@ -12,7 +12,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.datasheets import DATASHEETS
 from sim.cost.devices import known_devices, shipped_calibration
-from sim.cost.models import model_shape
+from sim.cost.models import model_shape, training_flops
 from sim.cost.training import TrainingJob, step_cost
 from sim.scenario.errors import InputError
 from sim.scenario.units import HOUR
@@ -179,7 +179,7 @@ def _gpu_hours() -> Iterator[Fact]:
             f"{gpus} GPUs{'' if size == '405B' else ' assumed'}, 16384 tokens a GPU a step; no restart, no evaluation, data-parallel alone"
         )
         yield Fact(group, f"Llama 3.1 {size} on 15.6T tokens, H100", "GPU-hours", published, hours, MODEL_CARD, note)
-    flops = 6.0 * model_shape("llama-3.1-405b").parameters * LLAMA_TOKENS
+    flops = training_flops(model_shape("llama-3.1-405b"), LLAMA_TOKENS)
     yield Fact(group, "Llama 3.1 405B: arithmetic", "FLOP", 3.8e25, flops, "Llama 3 paper (arXiv 2407.21783)", "6·N·D")
 
 

@@ -29,14 +29,11 @@ def _breach(summary: Summary, one: Breach) -> str:
 
 def _dates(one: Breach) -> str:
     """From when on, as far as dates lie before the horizon: one day where all replications agree."""
-    dates = {share: f"day {seconds / DAY:.0f}" for share, seconds in _spread(one) if seconds is not None}
+    spread = {"5 %": one.early_s, "half": one.median_s, "95 %": one.late_s}
+    dates = {share: f"day {seconds / DAY:.0f}" for share, seconds in spread.items() if seconds is not None}
     if len(set(dates.values())) == 1 and one.late_s is not None:
         return f", from {dates['95 %']} on"
     return f", from {', '.join(f'{day} on in {share} of all' for share, day in dates.items())}" if dates else ""
-
-
-def _spread(one: Breach) -> tuple[tuple[str, float | None], ...]:
-    return ("5 %", one.early_s), ("half", one.median_s), ("95 %", one.late_s)
 
 
 def _headroom(summary: Summary) -> Iterator[str]:

@@ -7,6 +7,7 @@ and alias expansion are bounded before anything is built. ``extends`` and ``--se
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Self
@@ -77,6 +78,11 @@ class Document:
     def digest(self) -> str:
         """SHA-256 of the resolved data."""
         return hashlib.sha256(json.dumps(self.data, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def named(plans: Mapping[str, Document]) -> dict[str, Document]:
+    """The plans of one comparison, each told which it is."""
+    return {plan: replace(document, plan=plan) for plan, document in plans.items()}
 
 
 def split_key(dotted: str) -> Key:

@@ -7,7 +7,7 @@ its interval is far narrower than those of the plans themselves. Plans of other 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sim.results.difference import Difference, difference
 from sim.results.run_folder import STUDY
 from sim.results.summary import Summary
-from sim.scenario.document import Document
+from sim.scenario.document import Document, named
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
@@ -79,10 +79,10 @@ def plan_documents(document: Document) -> dict[str, Document]:
     alone = document.override("study", None) if "study" in document.data else document
     documents = {}
     for plan, overrides in plans.items():
-        documents[plan] = replace(alone, plan=plan)
+        documents[plan] = alone
         for key, value in overrides.items():
             documents[plan] = documents[plan].override(key, value, place=document.place(("study", "compare", plan, key)))
-    return documents
+    return named(documents)
 
 
 def scenario_documents(documents: Sequence[Document]) -> dict[str, Document]:
@@ -103,12 +103,12 @@ def scenario_documents(documents: Sequence[Document]) -> dict[str, Document]:
         return plans
     names = [validate(document).name for document in documents]
     counts, seen = Counter(names), Counter[str]()
-    named = {}
+    plans = {}
     for name, document in zip(names, documents, strict=True):
         seen[name] += 1
         unique = name if counts[name] == 1 else f"{name} {seen[name]}"
-        named[unique] = replace(document.override("study", None) if "study" in document.data else document, plan=unique)
-    return named
+        plans[unique] = document.override("study", None) if "study" in document.data else document
+    return named(plans)
 
 
 def refuse_unlike(documents: Mapping[str, Document]) -> None:

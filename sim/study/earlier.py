@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sim.scenario.document import Document
+from sim.scenario.document import Document, named
 from sim.scenario.errors import InputError
 from sim.scenario.loading import validate
 
@@ -16,7 +16,7 @@ def earlier_documents(document: Document, spans: Sequence[str]) -> dict[str, Doc
     plans = {"as written": plain}
     for (provider, name), pool in validate(plain).pools().items():
         for index, delivery in enumerate(pool.deliveries):
-            for span in spans:
+            for span in spans if delivery.nodes else ():
                 which = f"{delivery.nodes} nodes of {name}" + (f" no {index + 1}" if len(pool.deliveries) > 1 else "")
                 key = f"providers.{provider}.pools.{name}.deliveries.{index}.earlier"
                 plan = which if which not in plans else f"{which} of {provider}"
@@ -26,7 +26,7 @@ def earlier_documents(document: Document, spans: Sequence[str]) -> dict[str, Doc
         raise InputError.of(message, where=document.file)
     for one in plans.values():
         validate(one)
-    return plans
+    return named(plans)
 
 
 def _dashed(span: str) -> str:

@@ -107,6 +107,13 @@ def test_a_first_job_that_is_moved_to_the_start_is_told(tmp_path: Path, first: s
     assert read_trace(path, "csv", {}, {}).notes == notes
 
 
+def test_a_row_that_cannot_be_used_begins_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("submit_s,gpus,duration_s\n5,0,10\n86400,2,10\n", encoding="utf-8")
+    (note,) = read_trace(path, "csv", {}, {}).notes
+    assert "its first job, 1 d into the file" in note
+
+
 def test_jobs_after_the_horizon_are_told(tmp_path: Path, small: Path) -> None:
     path = tmp_path / "jobs.csv"
     path.write_text("submit_s,gpus,duration_s\n0,2,10\n863999,2,10\n1728000,2,10\n", encoding="utf-8")

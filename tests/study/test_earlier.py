@@ -49,3 +49,14 @@ def test_what_cannot_come_earlier_is_refused(small: Path) -> None:
         earlier_documents(open_document(str(small)), ["1 w"])
     with pytest.raises(InputError, match=r"--earlier: .*found '3', which has no unit|--earlier: .*no unit"):
         earlier_documents(document(small), ["3"])
+
+
+def test_a_delivery_of_no_nodes_cannot_come_earlier(small: Path) -> None:
+    """And every other plan knows its name, so that its errors can say it."""
+    key = "providers.first.pools.a.deliveries"
+    none = {"nodes": 0, "after": "9 d"}
+    with pytest.raises(InputError, match="delivers nothing"):
+        earlier_documents(document(small).override(key, [none]), ["2 d"])
+    plans = earlier_documents(document(small).override(key, [none, {"nodes": 2, "after": "5 d"}]), ["2 d"])
+    assert list(plans) == ["as written", "2 nodes of a no 2 2 d earlier"]
+    assert [one.plan for one in plans.values()] == list(plans)

@@ -4,11 +4,11 @@
 ``priority`` and ``wait_s`` (the wait that was logged).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from sim.demand.table import Floats
 from sim.demand.traces.recorded import RecordedJobs
 from sim.demand.traces.table_file import numbers, read_rows, renamed, require, seconds
 from sim.scenario.units import YEAR, format_duration
@@ -23,7 +23,7 @@ def read_csv(path: Path, columns: dict[str, str], where: dict[str, str]) -> Reco
     rows = renamed(read_rows(path, where), columns, COLUMNS, path)
     require(rows, ("submit_s", "gpus", "duration_s"), path)
     submit = seconds(rows["submit_s"])
-    return RecordedJobs.of(
+    jobs = RecordedJobs.of(
         path,
         submit,
         numbers(rows["gpus"]),
@@ -33,13 +33,12 @@ def read_csv(path: Path, columns: dict[str, str], where: dict[str, str]) -> Reco
         estimate_s=numbers(rows["estimate_s"]) if "estimate_s" in rows else None,
         priority=numbers(rows["priority"]) if "priority" in rows else None,
         logged_wait_s=numbers(rows["wait_s"]) if "wait_s" in rows else None,
-        notes=_moved(submit[submit >= 0]),
     )
+    return replace(jobs, notes=_moved(jobs.began_s))
 
 
-def _moved(submit_s: Floats) -> tuple[str, ...]:
+def _moved(began_s: float) -> tuple[str, ...]:
     """That the first job comes at the start, where the file has seconds and another time for it."""
-    first = float(submit_s.min()) if len(submit_s) else 0.0
-    if not 0 < first < A_DATE_S:
+    if not 0 < began_s < A_DATE_S:
         return ()
-    return (f"times count from its first job, {format_duration(first)} into the file, which comes at the start",)
+    return (f"times count from its first job, {format_duration(began_s)} into the file, which comes at the start",)

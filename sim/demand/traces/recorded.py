@@ -30,6 +30,8 @@ class RecordedJobs:
     tenants: tuple[str, ...]
     logged_wait_s: Floats
     unusable: dict[str, int]
+    began_s: float = 0.0
+    """When the first of them was submitted, by the file's own count."""
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -86,6 +88,7 @@ class RecordedJobs:
             tenants=tuple(str(name) for name in names),
             logged_wait_s=(nothing if logged_wait_s is None else logged_wait_s)[order],
             unusable=unusable,
+            began_s=float(submit_s[order[0]]),
             notes=notes,
         )
 
