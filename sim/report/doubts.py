@@ -65,7 +65,7 @@ def notes_of(summary: Summary) -> list[str]:
             "draws and shuffles are not; intervals are over pairs"
         )
     if summary.replications == 1:
-        notes.append("a single run has no intervals: other draws of the same demand may end otherwise (--replications 10 tells)")
+        notes.append("a single run has no intervals: where anything is drawn, other draws may end otherwise (--replications 10 tells)")
     elif summary.replications < FEW_REPLICATIONS:
         notes.append(f"intervals from {summary.replications} replications are rough themselves: decide on 10 or more (--replications 10)")
     if "changing" in outcomes:
