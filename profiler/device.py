@@ -21,6 +21,10 @@ GPU_NAMES = (
     (r"NVIDIA H200", "h200-sxm"),
     (r"NVIDIA A100-SXM4-80GB", "a100-sxm-80gb"),
     (r"NVIDIA GeForce RTX 4090", "rtx-4090"),
+    (r"NVIDIA GeForce RTX 5090", "rtx-5090"),
+    (r"NVIDIA L40S", "l40s"),
+    (r"NVIDIA B200", "b200-sxm"),
+    (r"AMD Instinct MI300X( OAM)?", "mi300x"),
 )
 """Names that CUDA gives, whole, and the ids of the same devices in datasheets: a laptop's, an NVL or a MIG slice is another device."""
 DRIVER_FACTS = ("driver_version", "clocks.max.sm", "power.limit", "ecc.mode.current")

@@ -24,6 +24,9 @@ STORAGE_READ, STORAGE_WRITE = 6e9, 3e9
 ERROR_MEDIAN, ERROR_P95 = 0.3, 0.9
 """Stated uncertainty of all of the above, as relative error. Wide because published steps of Llama 3 8B on H100s take 1.3 to 1.9 times what
 these figures say, and a published 1B model trains 1.4 to 1.8 times faster on an RTX 4090 (`leadtime validate --published` prints them)."""
+FURTHER_OFF = (1.0, 2.0)
+"""The same of devices whose only published step is further off: it takes 2.9 times what these figures say on B200s and
+2.6 times on MI300Xs."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Datasheet:
     power_w: float
     compute_capability: str
     source: str
+    vendor: str = "NVIDIA"
+    errors: tuple[float, float] = (ERROR_MEDIAN, ERROR_P95)
 
 
 DATASHEETS = {
@@ -64,6 +69,25 @@ DATASHEETS = {
             "rtx-4090", "NVIDIA GeForce RTX 4090", 24e9, 82.6e12, 165.2e12, 660.6e12, 1.008e12, 32e9, 32e9, 3.125e9, 450, "8.9",
             "NVIDIA Ada architecture whitepaper (dense, fp32 accumulation); PCIe 4.0 x16; assumption: 25 Gb/s Ethernet a GPU",
         ),
+        Datasheet(
+            "rtx-5090", "NVIDIA GeForce RTX 5090", 32e9, 104.8e12, 209.5e12, 838e12, 1.792e12, 64e9, 64e9, 3.125e9, 575, "12.0",
+            "NVIDIA RTX Blackwell architecture whitepaper (dense, fp32 accumulation); PCIe 5.0 x16; assumption: 25 Gb/s Ethernet a GPU",
+        ),
+        Datasheet(
+            "l40s", "NVIDIA L40S", 48e9, 91.6e12, 362.05e12, 733e12, 864e9, 32e9, 32e9, 3.125e9, 350, "8.9",
+            "NVIDIA L40S datasheet (dense); PCIe 4.0 x16, no NVLink; assumption: 25 Gb/s Ethernet a GPU",
+        ),
+        Datasheet(
+            "b200-sxm", "NVIDIA B200 SXM 180GB", 180e9, 75e12, 2250e12, 4500e12, 7.7e12, 64e9, 900e9, 50e9, 1000, "10.0",
+            "NVIDIA HGX B200 datasheet (dense, an eighth of it), memory's bandwidth from its bus and clock (pytorch/ao pull request 4002); "
+            "NVLink 5; one 400 Gb/s port a GPU as in DGX B200",
+            errors=FURTHER_OFF,
+        ),
+        Datasheet(
+            "mi300x", "AMD Instinct MI300X", 192e9, 163.4e12, 1307.4e12, 2614.9e12, 5.325e12, 64e9, 448e9, 50e9, 750, "9.4",
+            "AMD Instinct MI300X data sheet (dense); seven Infinity Fabric links of 64 GB/s; assumption: one 400 Gb/s port a GPU",
+            vendor="AMD", errors=FURTHER_OFF,
+        ),
     )
 }  # fmt: skip
 
@@ -74,7 +98,7 @@ def datasheet_calibration(sheet: Datasheet) -> Calibration:
     def fit(family: str, *, flops: float | None = None, bandwidth: float | None = None, half: float = 0.0) -> Fit:
         return Fit(
             family=family, overhead_s=LAUNCH_S, flops_per_s=flops, bytes_per_s=bandwidth,
-            half=dict.fromkeys("mnk", half) if half else {}, error_median=ERROR_MEDIAN, error_p95=ERROR_P95,
+            half=dict.fromkeys("mnk", half) if half else {}, error_median=sheet.errors[0], error_p95=sheet.errors[1],
         )  # fmt: skip
 
     memory = sheet.memory_bandwidth * MEMORY_EFFICIENCY
@@ -93,7 +117,7 @@ def datasheet_calibration(sheet: Datasheet) -> Calibration:
         completeness="datasheet",
         date="2026-11-23",
         device=Device(
-            id=sheet.id, name=sheet.name, vendor="NVIDIA", kind="gpu", memory_bytes=sheet.memory_bytes,
+            id=sheet.id, name=sheet.name, vendor=sheet.vendor, kind="gpu", memory_bytes=sheet.memory_bytes,
             compute_capability=sheet.compute_capability, power_limit_w=sheet.power_w,
             intra_node_bytes_per_s=sheet.intra_node, inter_node_bytes_per_s=sheet.inter_node,
         ),

@@ -178,9 +178,9 @@ def test_a_large_int8_product_is_no_slower_than_bf16_on_an_h100(m: int, n: int, 
     assert product_seconds(H100, "int8-mixed", m, n, k) >= H100.fit("matmul-int8").matmul_seconds(m, n, k)
 
 
-@pytest.mark.parametrize("device", ["h100-sxm", "h200-sxm", "a100-sxm-80gb", "rtx-4090"])
+@pytest.mark.parametrize("device", ["h100-sxm", "h200-sxm", "a100-sxm-80gb", "rtx-4090", "rtx-5090"])
 def test_int8_training_is_faster_but_not_by_its_peak(device: str) -> None:
-    """Holds what all publications agree on: a gain, below the twofold (fourfold on the RTX 4090) of the peaks, at the same memory."""
+    """Holds what all publications agree on: a gain, below the twofold (fourfold on the RTX cards) of the peaks, at the same memory."""
     calibration = shipped_calibration(device)
     job = replace(LLAMA_1B, shape=model_shape("tinyllama-1.1b"), sequence=2048, tokens_per_gpu=65536)
     bf16, int8 = step(job, calibration), step(replace(job, precision="int8-mixed"), calibration)
