@@ -6,7 +6,7 @@ from profiler.probes import Shape
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_moved, models_read
-from sim.cost.models import ModelShape
+from sim.cost.models import measured_model
 from sim.cost.products import Product, product_seconds
 from sim.cost.storage import storage_seconds
 from sim.cost.training import OPTIMISER_TRAFFIC, STATE_BYTES, Layout, TrainingJob, memory_bytes, optimiser_family, step_cost
@@ -82,10 +82,7 @@ def _transformer(shape: Shape, calibration: Calibration, precision: Precision) -
 
 
 def _job(shape: Shape, precision: Precision) -> TrainingJob:
-    names = ("layers", "hidden", "intermediate", "heads", "kv_heads", "vocabulary")
-    layers, hidden, intermediate, heads, kv_heads, vocabulary = (shape[name] for name in names)
-    model = ModelShape("anchor", layers, hidden, intermediate, heads, kv_heads, vocabulary, "measured here", head_size=hidden // heads)
-    return TrainingJob(model, precision, 1, shape["sequence"], shape["batch"] * shape["sequence"])
+    return TrainingJob(measured_model(shape), precision, 1, shape["sequence"], shape["batch"] * shape["sequence"])
 
 
 def held_bytes(probe: str, shape: Shape) -> tuple[float, float]:

@@ -98,6 +98,18 @@ def test_estimate_prints_devices_on_which_the_job_runs_and_what_the_others_need(
     assert document["job"]["tokens-per-gpu"] == 16384
 
 
+def test_estimate_serving_prints_how_fast_and_at_what_price(tmp_path: Path) -> None:
+    """Two tables, a device that cannot says why, and the same as one JSON document."""
+    asked = ["estimate", "serving", "--model", "llama-3.1-8b", "--tpot", "60 ms", "--rate", "100/s", "--devices"]
+    said = leadtime(*asked, "h100-sxm,amd-epyc-f26-avx512-2c", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    for words in ("each further token", "price of 1M tokens", "a token even for one request", "EXTRAPOLATED"):
+        assert words in said.stdout
+    document = json.loads(leadtime(*asked, "h100-sxm", "--json", cwd=tmp_path).stdout)
+    assert document["serving"]["prompt"] == 800
+    assert document["estimates"][0]["token_s"]["value"] <= 0.06
+
+
 def test_published_facts_are_printed_beside_predictions_without_torch(tmp_path: Path) -> None:
     """Misses and rows that cannot be predicted stay in the table."""
     code = "import sys; from sim.cli import main; code = main(['validate', '--published']); sys.exit(3 if 'torch' in sys.modules else code)"

@@ -12,6 +12,8 @@ import torch
 from profiler.llama import Cache, Transformer
 from profiler.passes import forward_alone
 from profiler.probes import Shape, Work
+from sim.cost.models import measured_model
+from sim.cost.serving import decode_counts, prefill_counts
 
 STACKS: dict[str, tuple[Shape, ...]] = {
     "cpu": (
@@ -29,19 +31,6 @@ PROMPTS = {"cpu": (64, 128, 256), "cuda": (512, 2048)}
 CONTEXTS = {"cpu": (64, 256, 1024), "cuda": (512, 2048, 8192)}
 MOST_PROMPTED = {"cpu": 1024, "cuda": 65536}
 """Tokens in one prefill."""
-SIZE = 2
-
-
-def _weights(shape: Shape) -> tuple[int, int]:
-    """Weights that every token passes, and those of the head, which a sequence's last token alone passes."""
-    hidden, kv = shape["hidden"], shape["hidden"] * shape["kv_heads"] // shape["heads"]
-    layer = 2 * hidden * (hidden + kv) + 3 * hidden * shape["intermediate"]
-    return shape["layers"] * layer, hidden * shape["vocabulary"]
-
-
-def _cached_bytes(shape: Shape, positions: int) -> float:
-    """Bytes of the keys and values of `positions`."""
-    return 2.0 * SIZE * shape["layers"] * shape["hidden"] * shape["kv_heads"] / shape["heads"] * positions
 
 
 def _with_cache(shape: Shape, positions: int, filled: int, device: torch.device) -> tuple[Transformer, Cache]:
@@ -69,10 +58,7 @@ class Prefill:
         return [] if quick else made
 
     def counts(self, shape: Shape) -> tuple[float, float]:
-        body, head = _weights(shape)
-        tokens, sequence = shape["batch"] * shape["sequence"], shape["sequence"]
-        attention = 2.0 * shape["layers"] * shape["hidden"] * sequence * tokens  # causal: half of two products
-        return SIZE * (body + head) + _cached_bytes(shape, tokens), 2.0 * (body * tokens + head * shape["batch"]) + attention
+        return prefill_counts(measured_model(shape), shape["batch"], shape["sequence"])
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         model, cache = _with_cache(shape, shape["sequence"], 0, device)
@@ -92,10 +78,7 @@ class Decode:
         return [] if quick else [stack | {"batch": batch, "context": context} for stack, batch, context in made]
 
     def counts(self, shape: Shape) -> tuple[float, float]:
-        body, head = _weights(shape)
-        batch, context = shape["batch"], shape["context"]
-        attention = 4.0 * shape["layers"] * shape["hidden"] * context * batch
-        return SIZE * (body + head) + _cached_bytes(shape, context * batch), 2.0 * (body + head) * batch + attention
+        return decode_counts(measured_model(shape), shape["batch"], shape["context"])
 
     def prepare(self, shape: Shape, device: torch.device, folder: Path) -> Work:  # noqa: ARG002
         model, cache = _with_cache(shape, shape["context"] + 1, shape["context"], device)

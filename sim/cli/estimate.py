@@ -1,4 +1,4 @@
-"""``leadtime estimate``: one job on each device."""
+"""``leadtime estimate``: one job, or a model served, on each device."""
 
 import argparse
 import json
@@ -26,6 +26,12 @@ ESTIMATE_FLAGS = {
         "precision": PRECISIONS,
         "sequence": "tokens in a sequence (default 4096)",
     },
+    "serving": {
+        "prompt": "tokens of a prompt (default 800)",
+        "output": "tokens of an answer (default 220)",
+        "tpot": "longest time for each further token, as in '60 ms' (default: as memory allows)",
+        "rate": "requests that come, as in 6/s (default: what one replica answers)",
+    },
 }
 """Flags by kind of job, named like the scenario's keys; what they may hold is checked by the scenario's own words."""
 SETTING_FLAGS = {
@@ -37,11 +43,13 @@ SETTING_FLAGS = {
 
 
 def add(commands: Any) -> None:
-    estimate = commands.add_parser("estimate", help="one job's time, memory, energy and price on each device, with ranges")
+    says = "a job's time, memory, energy and price on each device, or a served model's, with ranges"
+    estimate = commands.add_parser("estimate", help=says)
     kinds = estimate.add_subparsers(title="kinds of job", metavar="KIND", required=True)
     for kind, flags in ESTIMATE_FLAGS.items():
-        parser = kinds.add_parser(kind, help=f"one {kind} job")
-        shared = {"model": "as in scenarios, as in llama-3.1-8b", "gpus": "GPUs it runs on (default 1)"}
+        parser = kinds.add_parser(kind, help="a model that answers requests" if kind == "serving" else f"one {kind} job")
+        runs_on = "GPUs a replica is shared out over" if kind == "serving" else "GPUs it runs on"
+        shared = {"model": "as in scenarios, as in llama-3.1-8b", "gpus": f"{runs_on} (default 1)"}
         for flag, says in (shared | flags | SETTING_FLAGS).items():
             parser.add_argument(f"--{flag}", metavar="…", help=says, required=flag in ("model", "tokens"))
         parser.add_argument("--devices", metavar="A,B", help="devices to ask about (default: all known, or the calibration's own)")
@@ -53,23 +61,37 @@ def add(commands: Any) -> None:
 def _estimate(options: argparse.Namespace) -> int:
     from sim.cost.devices import compared_calibrations, own_file, validations_for
     from sim.cost.estimate import estimate
-    from sim.scenario.one_job import read_job, read_setting
+    from sim.cost.serving_estimate import estimate_serving
+    from sim.scenario.one_job import read_job, read_serving, read_setting
 
     def given(names: Sequence[str]) -> dict[str, str]:
         values = {name: getattr(options, name.replace("-", "_")) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
-    work = read_job(options.kind, given(["model", "gpus", *ESTIMATE_FLAGS[options.kind]]))
-    setting = read_setting(given(list(SETTING_FLAGS)))
+    flags, setting = given(["model", "gpus", *ESTIMATE_FLAGS[options.kind]]), read_setting(given(list(SETTING_FLAGS)))
     calibrations = compared_calibrations(options.devices.split(",") if options.devices else None, options.calibration)
+    if options.kind == "serving":
+        served = read_serving(flags)
+        answers = [estimate_serving(served, setting, calibration) for calibration in calibrations]
+        if options.json:
+            return _say_json({"serving": served.model_dump(mode="json", by_alias=True), "estimates": [one.said() for one in answers]})
+        from sim.report.terminal import console, print_serving
+
+        print_serving(console(), served, answers)
+        return 0
+    work = read_job(options.kind, flags)
     estimates = [estimate(work, setting, calibration) for calibration in calibrations]
     if options.json:
-        said = {"job": work.model_dump(mode="json", by_alias=True, exclude={"arrivals"}), "estimates": [one.said() for one in estimates]}
-        print(json.dumps(said, indent=1, allow_nan=False))
-        return 0
+        job = work.model_dump(mode="json", by_alias=True, exclude={"arrivals"})
+        return _say_json({"job": job, "estimates": [one.said() for one in estimates]})
     from sim.report.terminal import console, print_estimates
 
     by_device = {one.device.id: one for one in calibrations}
     found = {device: one.in_short for device, one in validations_for(by_device, own_file(options.calibration)).items()}
     print_estimates(console(), work, estimates, found)
+    return 0
+
+
+def _say_json(said: dict[str, Any]) -> int:
+    print(json.dumps(said, indent=1, allow_nan=False))
     return 0

@@ -6,7 +6,7 @@ quadrature, because families err independently (`sim.study.preparation` draws th
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -45,13 +45,10 @@ class Range:
 
 
 @dataclass(frozen=True)
-class DeviceEstimate:
-    """One job on one type of device. Where it cannot run, `refusal` says why and what would do, and there are no figures.
-
-    `terms_s` are seconds by part and add up to `seconds.value`, but for a merge from storage, whose tiers work at the same time;
-    `memory_bytes` is for each GPU; a quantity that nobody stated (power, price) is None, never 0. `errors` are the 95 % errors of the
-    families that the job rests on. `power` is a GPU's, measured as far as its `measured` says and at the power limit else.
-    """
+class OnDevice:
+    """What is asked about on one type of device, as its calibration has it. Where it cannot run, `refusal` says why and what would do, and
+    there are no figures. `errors` are the 95 % errors of the families that it rests on; `memory_bytes` is for each GPU; a quantity that
+    nobody stated (power, price) is None, never 0."""
 
     device: str
     name: str
@@ -59,24 +56,35 @@ class DeviceEstimate:
     completeness: str
     date: str
     gpus: int
-    errors: dict[str, float]
+    errors: dict[str, float] = field(default_factory=dict)
     refusal: str | None = None
-    seconds: Range | None = None
-    terms_s: dict[str, float] = field(default_factory=dict)
-    layout: Layout | None = None
     memory_bytes: float | None = None
     device_memory_bytes: float | None = None
-    power: Draw | None = None
-    energy_j: Range | None = None
     usd_per_gpu_hour: float | None = None
     price_source: str | None = None
-    price_usd: Range | None = None
-    mfu: float | None = None
-    """Model FLOPs utilisation of training: 6 · parameters · tokens over what the datasheet's dense bf16 peak would compute in that time."""
 
     @property
     def extrapolated(self) -> bool:
         return self.source != "measured"
+
+    def said(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self) | {"extrapolated": self.extrapolated}
+
+
+@dataclass(frozen=True)
+class DeviceEstimate(OnDevice):
+    """One job: `terms_s` are seconds by part and add up to `seconds.value`, but for a merge from storage, whose tiers work at the same
+    time. `power` is a GPU's, measured as far as its `measured` says and at the power limit else."""
+
+    seconds: Range | None = None
+    terms_s: dict[str, float] = field(default_factory=dict)
+    layout: Layout | None = None
+    power: Draw | None = None
+    energy_j: Range | None = None
+    price_usd: Range | None = None
+    mfu: float | None = None
+    """Model FLOPs utilisation of training: 6 · parameters · tokens over what the datasheet's dense bf16 peak would compute in that time."""
 
     @property
     def bound_by(self) -> str | None:
@@ -84,40 +92,49 @@ class DeviceEstimate:
         return max(self.terms_s, key=self.terms_s.__getitem__) if self.terms_s else None
 
     def said(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return asdict(self) | {"extrapolated": self.extrapolated, "bound_by": self.bound_by}
+        return super().said() | {"bound_by": self.bound_by}
 
 
 def estimate(work: OneJob, setting: Setting, calibration: Calibration) -> DeviceEstimate:
     """What `work` (its first choice of GPUs and experts, the centre of its tokens) takes on a device; InputError for an unknown model."""
-    device, gpus = calibration.device, work.gpus.values[0]
-    node = NodeType(
-        device.id,
-        setting.gpus_per_node,
-        setting.intra_node or device.intra_node_bytes_per_s,
-        setting.inter_node or device.inter_node_bytes_per_s,
-    )
+    gpus, node = work.gpus.values[0], node_here(setting, calibration)
     try:
         check_model(work)
     except InputError as error:
         raise InputError([Problem(problem.message, where=f"--{problem.key}") for problem in error.problems]) from None
-    blank = DeviceEstimate(
+    blank = DeviceEstimate(**asdict(on_device(calibration, setting, gpus)))
+    try:
+        seconds = job_seconds(work, calibration, node)
+        if math.isinf(seconds):
+            return replace(blank, refusal=_misfit(work, calibration))
+        return _filled(blank, work, calibration, node, seconds)
+    except InputError as error:
+        return replace(blank, refusal=network_refusal(node, gpus) or "; ".join(problem.message for problem in error.problems))
+
+
+def node_here(setting: Setting, calibration: Calibration) -> NodeType:
+    """The node type that the setting describes; its network where given, else the device's own."""
+    device = calibration.device
+    inside, between = setting.intra_node or device.intra_node_bytes_per_s, setting.inter_node or device.inter_node_bytes_per_s
+    return NodeType(device.id, setting.gpus_per_node, inside, between)
+
+
+def on_device(calibration: Calibration, setting: Setting, gpus: int) -> OnDevice:
+    """What is known before anything is reckoned: the device, and what a GPU-hour of it costs."""
+    device = calibration.device
+    price = ListPrice(setting.price, "as given") if setting.price is not None else LIST_PRICES.get(device.id)
+    source = None if price is None else price.source if setting.price is not None else f"{price.source}, {PRICES_DATE}"
+    return OnDevice(
         device=device.id,
         name=device.name,
         source=calibration.source,
         completeness=calibration.completeness,
         date=calibration.date,
         gpus=gpus,
-        errors={},
         device_memory_bytes=device.memory_bytes,
+        usd_per_gpu_hour=price.usd_per_gpu_hour if price else None,
+        price_source=source,
     )
-    try:
-        seconds = job_seconds(work, calibration, node)
-        if math.isinf(seconds):
-            return replace(blank, refusal=_misfit(work, calibration))
-        return _filled(blank, work, setting, calibration, node, seconds)
-    except InputError as error:
-        return replace(blank, refusal=_network_refusal(node, gpus) or "; ".join(problem.message for problem in error.problems))
 
 
 def _misfit(work: OneJob, calibration: Calibration) -> str:
@@ -125,7 +142,7 @@ def _misfit(work: OneJob, calibration: Calibration) -> str:
     return f"needs at least {least} GPUs" if least else "fits on no number of GPUs"
 
 
-def _network_refusal(node: NodeType, gpus: int) -> str | None:
+def network_refusal(node: NodeType, gpus: int) -> str | None:
     """What is missing where GPUs work together over a network that neither the calibration nor the user describes."""
     inside = gpus <= node.gpus_per_node
     if gpus == 1 or (node.intra_node if inside else node.inter_node) is not None:
@@ -133,26 +150,21 @@ def _network_refusal(node: NodeType, gpus: int) -> str | None:
     return f"needs a network: give --{'intra' if inside else 'inter'}-node, as in --{'intra' if inside else 'inter'}-node '25 Gb/s'"
 
 
-def _filled(
-    blank: DeviceEstimate, work: OneJob, setting: Setting, calibration: Calibration, node: NodeType, value: float
-) -> DeviceEstimate:
-    seconds = _ranged(work, calibration, node, value)
+def _filled(blank: DeviceEstimate, work: OneJob, calibration: Calibration, node: NodeType, value: float) -> DeviceEstimate:
+    named = families(work, calibration)
+    seconds = ranged(lambda scaled: job_seconds(work, scaled, node), named, calibration)
     terms, layout, memory = _parts(work, calibration, node, value)
-    draw = job_draw(work, calibration, node)
-    price = ListPrice(setting.price, "as given") if setting.price is not None else LIST_PRICES.get(calibration.device.id)
-    source = None if price is None else price.source if setting.price is not None else f"{price.source}, {PRICES_DATE}"
+    draw, price = job_draw(work, calibration, node), blank.usd_per_gpu_hour
     return replace(
         blank,
-        errors={family: calibration.fit(family).error_p95 for family in families(work, calibration)},
+        errors={family: calibration.fit(family).error_p95 for family in named},
         seconds=seconds,
         terms_s=terms,
         layout=layout,
         memory_bytes=memory,
         power=draw,
         energy_j=seconds.times(draw.watts * blank.gpus, draw.error) if draw is not None else None,
-        usd_per_gpu_hour=price.usd_per_gpu_hour if price else None,
-        price_source=source,
-        price_usd=seconds.times(price.usd_per_gpu_hour * blank.gpus / HOUR) if price else None,
+        price_usd=seconds.times(price * blank.gpus / HOUR) if price is not None else None,
         mfu=_mfu(work, calibration.device.id, blank.gpus * value),
     )
 
@@ -164,18 +176,15 @@ def _mfu(work: OneJob, device: str, gpu_seconds: float) -> float | None:
     return training_flops(model_shape(work.model), work.tokens.centre) / (gpu_seconds * DATASHEETS[device].bf16)
 
 
-def _scaled_seconds(work: OneJob, calibration: Calibration, node: NodeType, factors: Mapping[str, float]) -> float:
-    return job_seconds(work, calibration.scaled(factors), node)
-
-
-def _ranged(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> Range:
-    """The 95 % range: each family off by its own error alone, deviations in quadrature."""
-    faster = slower = 0.0
-    for family in families(work, calibration):
+def ranged(figure: Callable[[Calibration], float], families: Iterable[str], calibration: Calibration) -> Range:
+    """A figure that rests on these families, and its 95 % range: each family off by its own error alone, deviations in quadrature."""
+    value = figure(calibration)
+    less = more = 0.0
+    for family in families:
         factor = 1 + calibration.fit(family).error_p95
-        faster += math.log(_scaled_seconds(work, calibration, node, {family: 1 / factor}) / value) ** 2
-        slower += math.log(_scaled_seconds(work, calibration, node, {family: factor}) / value) ** 2
-    return Range(value, value * math.exp(-math.sqrt(faster)), value * math.exp(math.sqrt(slower)))
+        ends = [math.log(figure(calibration.scaled({family: by})) / value) for by in (1 / factor, factor)]
+        less, more = math.hypot(less, min(*ends, 0.0)), math.hypot(more, max(*ends, 0.0))
+    return Range(value, value * math.exp(-less), value * math.exp(more))
 
 
 def _parts(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> tuple[dict[str, float], Layout | None, float]:

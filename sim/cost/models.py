@@ -4,6 +4,7 @@ Parameter counts are computed from the shapes, so that FLOPs, bytes and counts n
 with grouped-query attention and SwiGLU; `vision` adds an image encoder and cross-attention layers that text alone never enters.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim.scenario.errors import InputError
@@ -122,6 +123,14 @@ _SHAPES = (
     ModelShape("palm-2-like-24b", 46, 6144, 21504, 48, 8, 128256, _PALM),
     ModelShape("palm-2-like-64b", 72, 8192, 28672, 64, 8, 128256, _PALM),
 )  # fmt: skip
+
+
+def measured_model(sizes: Mapping[str, int]) -> ModelShape:
+    """The transformer that a measured shape's sizes describe."""
+    names = ("layers", "hidden", "intermediate", "heads", "kv_heads", "vocabulary")
+    layers, hidden, intermediate, heads, kv_heads, vocabulary = (sizes[name] for name in names)
+    return ModelShape("measured", layers, hidden, intermediate, heads, kv_heads, vocabulary, "measured here", head_size=hidden // heads)
+
 
 CATALOGUE = {shape.name: shape for shape in _SHAPES}
 

@@ -40,19 +40,19 @@ def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
         cells.append(
             (
                 one.device,
-                _ranged(one.seconds, format_duration),
+                ranged_words(one.seconds, format_duration),
                 str(one.bound_by),
                 held,
-                _ranged(one.energy_j, energy),
+                ranged_words(one.energy_j, energy),
                 _power(one.power),
-                _ranged(one.price_usd, usd),
+                ranged_words(one.price_usd, usd),
                 basis,
             )
         )
     return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "power a GPU", "price", "costs"), tuple(cells))
 
 
-def _ranged(range_: Range | None, written: Callable[[float], str]) -> str:
+def ranged_words(range_: Range | None, written: Callable[[float], str]) -> str:
     return "–" if range_ is None else f"{written(range_.value)} ({written(range_.low)} – {written(range_.high)})"
 
 

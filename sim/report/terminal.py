@@ -10,6 +10,7 @@ from rich.table import Table
 from sim.cost.calibration import Calibration
 from sim.cost.estimate import DeviceEstimate
 from sim.cost.published import Fact
+from sim.cost.serving_estimate import ServingEstimate
 from sim.cost.validation import Validated, Validation
 from sim.report.answers import answers
 from sim.report.calibration_rows import anchor_rows, fit_rows, how_to_use
@@ -33,12 +34,13 @@ from sim.report.rows import (
     workload_rows,
 )
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
+from sim.report.serving_rows import serving_notes, serving_rows, serving_title
 from sim.report.sweep_rows import front_rows, sweep_rows
 from sim.report.validation_rows import figure_rows, job_rows, piece_rows, validation_notes
 from sim.report.why_rows import held_rows, other_rows, reason_rows, stretch_rows, why_headline
 from sim.results.summary import Summary
 from sim.results.why import Why
-from sim.scenario.one_job import OneJob
+from sim.scenario.one_job import OneJob, Serving
 from sim.study.comparison import Comparison
 from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
@@ -191,6 +193,15 @@ def print_estimates(out: Console, work: OneJob, estimates: Sequence[DeviceEstima
     _print_rows(out, estimate_rows(estimates))
     _print_rows(out, term_rows(estimates))
     for note in estimate_notes(estimates, validated):
+        out.print(f"  {note}", soft_wrap=True)
+
+
+def print_serving(out: Console, work: Serving, estimates: Sequence[ServingEstimate]) -> None:
+    """A model served, on each device asked about."""
+    out.print(f"[bold]{serving_title(work)}[/bold]\n", soft_wrap=True)
+    for rows in serving_rows(estimates):
+        _print_rows(out, rows)
+    for note in serving_notes(work, estimates):
         out.print(f"  {note}", soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import Words, read_words
 from sim.scenario.model import Word
-from sim.scenario.units import Bandwidth, Price, Whole
+from sim.scenario.units import Bandwidth, PositiveDuration, Price, Rate, Whole
 from sim.scenario.workloads import EvaluationWorkload, MergeWorkload, TrainingWorkload, Workload
 
 OneJob = MergeWorkload | TrainingWorkload | EvaluationWorkload
@@ -30,6 +30,23 @@ class Setting(Word):
     intra_node: Bandwidth | None = None
     inter_node: Bandwidth | None = None
     price: Price | None = None
+
+
+class Serving(Word):
+    """A model that is served: requests of so many tokens, as many at once as memory and `tpot` (seconds for a further token) allow, and
+    how many come."""
+
+    model: str
+    gpus: Annotated[int, Whole(1, "the number of GPUs of a replica")] = 1
+    prompt: Annotated[int, Whole(1, "the tokens of a prompt")] = 800
+    output: Annotated[int, Whole(1, "the tokens of an answer")] = 220
+    tpot: PositiveDuration | None = None
+    rate: Rate | None = None
+
+
+def read_serving(flags: Mapping[str, str]) -> Serving:
+    """What is served, as flags (by key) describe it; InputError naming each wrong one."""
+    return _read(TypeAdapter(Serving), dict(flags))
 
 
 def read_job(kind: Kind, flags: Mapping[str, str]) -> OneJob:
