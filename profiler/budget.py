@@ -224,7 +224,7 @@ class FirstRound:
 
 def first_alone_s(sample: Sample) -> float:
     """Seconds that the first process compiled and later ones are spared, who find it on the disk."""
-    return max(sample.compiling_s - LOADED_S, 0.0)
+    return max(sample.compiling_s + sample.shape_compiling_s - LOADED_S, 0.0)
 
 
 def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: float, number: int) -> list[Item]:

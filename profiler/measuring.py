@@ -68,7 +68,8 @@ class Sample(BaseModel):
     probe, or only this process, which died of it.
 
     `measured` is the smaller shape that was measured where the planned one did not fit in memory; `elapsed_s` is what all of it took,
-    `compiling_s` of it to compile what other shapes need not compile again, `energy_s` of it to count joules.
+    `compiling_s` of it to compile what other shapes need not compile again, `shape_compiling_s` what they do (a later process finds either
+    on the disk), `energy_s` to count joules.
     """
 
     item: Item
@@ -78,6 +79,7 @@ class Sample(BaseModel):
     measured: Shape | None = None
     elapsed_s: float = 0.0
     compiling_s: float = 0.0
+    shape_compiling_s: float = 0.0
     energy_s: float = 0.0
     median_s: float = 0.0
     p5_s: float = 0.0
@@ -142,6 +144,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         p95_s=timing.p95_s,
         calls=timing.calls,
         compiling_s=timing.compiling_s if work.compiles == "once" else 0.0,
+        shape_compiling_s=timing.compiling_s if work.compiles == "each" else 0.0,
         energy_s=energy_s,
         flush_s=timing.flush_s,
         product_s=timing.product_s,
