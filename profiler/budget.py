@@ -6,7 +6,7 @@ ends every family is covered evenly. The processes after it know each cost and m
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from random import Random
@@ -68,7 +68,7 @@ class Depth:
 
 
 QUICK = Depth("quick", 2, 0.03, 60.0, 10.0)
-FULL = Depth("full", 3, 0.05, 600.0, 20.0, energy_shapes=4)
+FULL = Depth("full", 3, 0.05, 600.0, 20.0, energy_shapes=2)
 
 
 def work(shape: Shape) -> float:
@@ -238,13 +238,13 @@ def later_round(first: Sequence[Item], cost_s: Mapping[str, float], left_s: floa
     return kept
 
 
-def with_energy(first: Sequence[Item], count: int) -> set[str]:
-    """Keys of each probe's first `count` items, which cover its range of work (`spread_order`)."""
+def with_energy(first: Sequence[Item], anchors: Collection[str], count: int) -> set[str]:
+    """Keys of the first `count` items of each probe that is fitted, which cover its range of work (`spread_order`)."""
     taken: dict[str, int] = {}
     chosen = set()
     for item in first:
         taken[item.probe] = taken.get(item.probe, 0) + 1
-        if taken[item.probe] <= count:
+        if taken[item.probe] <= count and item.probe not in anchors:
             chosen.add(item.key)
     return chosen
 

@@ -1,7 +1,9 @@
-"""Joules a call takes, by the device's own counter while the call is repeated.
+"""What a device draws while a call is repeated, by its own counter of joules.
 
 A counter that steps every few tens of milliseconds says little of a short window, so the window is long, and starts and ends at a step:
-what is counted then is whole steps. It is the energy of the whole device, idle power included, as a bill would have it.
+what is counted then is whole steps. It is the power of the whole device, idle power included, as a bill would have it. A call's joules are
+this times its seconds: those that were counted would hold the time in which the device waits for its host between short calls, which the
+call's seconds do not.
 """
 
 from collections.abc import Callable
@@ -21,30 +23,27 @@ class Step:
     """The counter just after it moved."""
 
     joules: float
-    calls: int
+    at_s: float
 
 
-def energy_per_call(call: Callable[[], object], counter: Callable[[], float | None], clock: Callable[[], float]) -> float | None:
-    """Joules a call; None where the counter is absent, stands still, or goes back.
+def power_while(call: Callable[[], object], counter: Callable[[], float | None], clock: Callable[[], float]) -> float | None:
+    """Watts while the call is repeated; None where the counter is absent, stands still, or goes back.
 
     `call` ends when its work has ended; `counter` is in joules, `clock` in seconds.
     """
-    calls = 0
 
     def next_step(after_s: float) -> Step | None:
         """Call on until the counter moves, `after_s` from now or later."""
-        nonlocal calls
         began, before = clock(), counter()
         while before is not None and clock() - began < after_s + PATIENCE_S:
             asked_s = clock()
             while clock() - asked_s < APART_S:
                 call()
-                calls += 1
             now = counter()
             if now is None or now < before:
                 return None
             if now > before and clock() - began >= after_s:
-                return Step(now, calls)
+                return Step(now, clock())
             before = now
         return None
 
@@ -52,4 +51,4 @@ def energy_per_call(call: Callable[[], object], counter: Callable[[], float | No
     last = next_step(WINDOW_S) if first is not None else None
     if first is None or last is None or last.joules <= first.joules:
         return None
-    return (last.joules - first.joules) / (last.calls - first.calls)
+    return (last.joules - first.joules) / (last.at_s - first.at_s)

@@ -127,7 +127,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         timing = time_call(work, device, request.repeat_s, left_s)
         clock_hz, held_back = while_running(work.call, timing.median_s, driver) if (driver := _driver(device)) else (None, [])
         counting = time.perf_counter()
-        joules = _energy(work.call, timing.median_s, driver) if driver and request.energy else None
+        watts = _power(work.call, timing.median_s, driver) if driver and request.energy else None
         energy_s = time.perf_counter() - counting
     except TooSlowError as error:
         return Sample(item=item, skipped=str(error), scope="larger")
@@ -151,7 +151,7 @@ def _measure_shape(request: Request, shape: Shape, probe: Probe, device: Any, fo
         bytes=work.bytes,
         flops=work.flops,
         peak_memory_bytes=float(torch.cuda.max_memory_allocated() - flushed) if device.type == "cuda" else None,
-        energy_j=joules,
+        energy_j=None if watts is None else watts * timing.median_s,
         clock_hz=clock_hz,
         note="; ".join(filter(None, (work.note, _throttled(held_back, item)))) or None,
     )
@@ -181,11 +181,11 @@ def while_running(call: Callable[[], object], call_s: float, driver: Any) -> tup
     return told
 
 
-def _energy(call: Callable[[], object], call_s: float, driver: Any) -> float | None:
-    """Joules a call of about `call_s`, as many waited for together as take `WAITED_S`: after each, the GPU would idle on its account."""
+def _power(call: Callable[[], object], call_s: float, driver: Any) -> float | None:
+    """Watts while calls of about `call_s` run, as many waited for together as take `WAITED_S`: after each, the GPU would idle."""
     import torch
 
-    from profiler.energy import energy_per_call
+    from profiler.energy import power_while
 
     together = max(1, round(WAITED_S / max(call_s, 1e-7)))
 
@@ -194,8 +194,7 @@ def _energy(call: Callable[[], object], call_s: float, driver: Any) -> float | N
             call()
         torch.cuda.synchronize()
 
-    joules = energy_per_call(finished, driver.energy_j, time.perf_counter)
-    return None if joules is None else joules / together
+    return power_while(finished, driver.energy_j, time.perf_counter)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -108,7 +108,7 @@ class Rounds:
         done = {sample.item.key for sample in self._of(number)}
         measured = [sample.item for sample in self._of(0) if sample.item.key in cost_s]
         counts = self._device == "cuda" and number == ENERGY_PROCESS
-        counted = with_energy(measured, self._depth.energy_shapes if counts else 0)
+        counted = with_energy(measured, self._anchors, self._depth.energy_shapes if counts else 0)
         cost_s |= {key: cost_s[key] + ENERGY_S for key in counted}
         first = [item for item in measured if item.key not in done]
         waiting = later_round(first, cost_s, share_s, number)

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the profiler needs torch: install l
 
 from profiler import measuring, nvml  # noqa: E402
 from profiler.budget import spread_order, with_energy  # noqa: E402
-from profiler.energy import PATIENCE_S, WINDOW_S, energy_per_call  # noqa: E402
+from profiler.energy import PATIENCE_S, WINDOW_S, power_while  # noqa: E402
 from profiler.joining import join  # noqa: E402
 from profiler.measuring import Item, Request, Sample, measure  # noqa: E402
 from profiler.nvml import Nvml, nvml_here  # noqa: E402
@@ -73,33 +73,33 @@ class Silent(Library):
 
 @pytest.mark.parametrize("call_s", [1e-3, 0.03, 0.25, 1.5])
 @pytest.mark.parametrize("period_s", [0.02, 0.1])
-def test_energy_is_power_times_the_seconds_of_a_call(call_s: float, period_s: float) -> None:
+def test_power_is_what_the_counter_gains_in_its_own_steps(call_s: float, period_s: float) -> None:
     """Whatever the counter's period: windows that start and end at a step leave an error of one call at most."""
     library = Library(watts=400.0, period_s=period_s)
-    found = energy_per_call(lambda: library.run(call_s), Nvml(library, "gpu").energy_j, library.clock)
+    found = power_while(lambda: library.run(call_s), Nvml(library, "gpu").energy_j, library.clock)
     assert found is not None
-    assert found == pytest.approx(400.0 * call_s, rel=period_s / WINDOW_S + 0.02)
+    assert found == pytest.approx(400.0, rel=(period_s + call_s) / WINDOW_S + 0.02)
 
 
 def test_a_window_is_well_above_the_counters_period() -> None:
     library = Library(period_s=0.1)
     began = library.now_s
-    energy_per_call(lambda: library.run(0.002), Nvml(library, "gpu").energy_j, library.clock)
+    power_while(lambda: library.run(0.002), Nvml(library, "gpu").energy_j, library.clock)
     assert WINDOW_S <= library.now_s - began <= WINDOW_S + 0.3
 
 
 def test_a_counter_that_stands_still_or_goes_back_counts_nothing() -> None:
     library = Library(watts=0.0)
-    assert energy_per_call(lambda: library.run(0.01), Nvml(library, "gpu").energy_j, library.clock) is None
+    assert power_while(lambda: library.run(0.01), Nvml(library, "gpu").energy_j, library.clock) is None
     assert library.now_s < 8 + PATIENCE_S
     readings = iter([5.0, 6.0, 6.0, 2.0])
-    assert energy_per_call(lambda: library.run(0.01), lambda: next(readings), library.clock) is None
+    assert power_while(lambda: library.run(0.01), lambda: next(readings), library.clock) is None
 
 
 def test_what_a_driver_does_not_support_is_absent_and_never_zero() -> None:
     silent = Nvml(Silent(), "gpu")
     assert (silent.energy_j(), silent.clock_hz(), silent.held_back()) == (None, None, [])
-    assert energy_per_call(lambda: None, silent.energy_j, Library().clock) is None
+    assert power_while(lambda: None, silent.energy_j, Library().clock) is None
     assert Nvml(SimpleNamespace(NVMLError=NotSupportedError), "gpu").energy_j() is None
 
 
@@ -153,8 +153,7 @@ def test_a_measurement_carries_joules_where_they_were_asked_for_and_counted(
     (measured,), notes = join([sample, sample.model_copy(update={"process": 1, "energy_j": None})], all_probes())
     assert any("held back" in note for note in notes)
     if asked:
-        waited_for = max(1, round(measuring.WAITED_S / sample.median_s))  # calls, of which the fake's 0.01 s are
-        assert measured.energy_j == pytest.approx(500.0 * 0.01 / waited_for, rel=0.2)
+        assert measured.energy_j == pytest.approx(500.0 * sample.median_s, rel=0.2)
         assert sample.energy_s >= WINDOW_S
     else:
         assert measured.energy_j is None
@@ -170,10 +169,11 @@ def test_on_a_cpu_energy_is_absent(tmp_path: Any) -> None:
 def test_energy_is_counted_over_each_probes_range_of_work() -> None:
     shapes = spread_order([{"bytes": 1 << i} for i in range(10)])
     items = [Item(probe=probe, shape=shape) for shape in shapes for probe in ("a", "b")]
-    chosen = with_energy(items, 3)
+    chosen = with_energy(items, (), 3)
     assert {item.shape["bytes"] for item in items if item.key in chosen and item.probe == "a"} >= {1, 1 << 9}
     assert len(chosen) == 6
-    assert with_energy(items, 0) == set()
+    assert with_energy(items, (), 0) == set()
+    assert with_energy(items, ("a",), 3) == {key for key in chosen if key.startswith("b")}
 
 
 def test_a_sample_with_energy_survives_its_line_in_the_log() -> None:
