@@ -3,9 +3,10 @@
 from typing import cast
 
 from profiler.probes import Shape
+from profiler.probes.streamed_merge import TENSORS
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, merge_family, models_moved, models_read
+from sim.cost.merge import BYTES_PER_PARAMETER, MergeCost, models_moved, models_read, tensors_seconds
 from sim.cost.models import measured_model
 from sim.cost.products import Product, product_seconds
 from sim.cost.storage import storage_seconds
@@ -53,7 +54,7 @@ def _streamed(method: MergeMethod, shape: Shape, calibration: Calibration) -> fl
     return MergeCost(
         storage_s=storage_seconds(read * model, model, calibration),
         host_s=calibration.fit("host-copy").bytes_seconds((read + 1) * model) if on_gpu else 0.0,
-        device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, shape["experts"]) * model),
+        device_s=tensors_seconds(method, models_moved(method, shape["experts"]) * model, TENSORS, calibration),
     ).seconds
 
 

@@ -51,6 +51,12 @@ def merge_family(method: MergeMethod, calibration: Calibration) -> str:
     return own if own in calibration.fits else "merge-linear"
 
 
+def tensors_seconds(method: MergeMethod, moved: float, tensors: float, calibration: Calibration) -> float:
+    """Seconds on the device for so many tensors that move `moved` bytes in all: each is a call of its own, with a kernel to launch and,
+    where the method has one, a threshold to find."""
+    return tensors * calibration.fit(merge_family(method, calibration)).bytes_seconds(moved / tensors)
+
+
 def merge_cost(
     shape: ModelShape,
     method: MergeMethod,
@@ -61,6 +67,7 @@ def merge_cost(
     node_type: NodeType,
 ) -> MergeCost:
     """Cost of one merge whose tensors are shared out over `gpus`; storage is shared by the GPUs of a node, links are a GPU's own."""
+    each = max(shape.tensors / gpus, 1.0)
     model = float(shape.parameters * BYTES_PER_PARAMETER)
     read = models_read(method, experts) * model
     stored = source == "storage"
@@ -69,7 +76,7 @@ def merge_cost(
     return MergeCost(
         storage_s=storage_seconds(read / nodes, model / nodes, calibration) if stored else 0.0,
         host_s=calibration.fit("host-copy").bytes_seconds((read + model) / gpus) if crosses_host else 0.0,
-        device_s=calibration.fit(merge_family(method, calibration)).bytes_seconds(models_moved(method, experts) * model / gpus),
+        device_s=tensors_seconds(method, models_moved(method, experts) * model / gpus, each, calibration),
     )
 
 

@@ -63,6 +63,13 @@ class ModelShape:
     def _feed_forward(self, layers: int) -> tuple[Linear, ...]:
         return (Linear(self.hidden, self.intermediate, 2 * layers), Linear(self.intermediate, self.hidden, layers))
 
+    @property
+    def tensors(self) -> int:
+        """That its files hold: matrices, the embedding where it is not the head, norms."""
+        text_side, image_side = self.cross_linears()
+        matrices = sum(linear.count for linear in (*self.text_linears(), *text_side, *image_side, *self.vision_linears()))
+        return matrices + (not self.tied) + 2 * self.layers + 1
+
     def text_linears(self) -> tuple[Linear, ...]:
         """What a token of text passes, the output head included."""
         return (*self._attention(self.layers), *self._feed_forward(self.layers), Linear(self.hidden, self.vocabulary))

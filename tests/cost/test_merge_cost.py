@@ -110,6 +110,16 @@ def test_one_more_expert_costs_more_and_one_more_gpu_never_does(experts: int, gp
     assert seconds(experts, gpus, "linear") <= seconds(experts, gpus)
 
 
+def test_every_tensor_pays_the_overhead_of_a_call(h100: Calibration) -> None:
+    """Llama 3.1 8B has 291 tensors in its published files: 32 × 9, embedding, head, norm."""
+    slow = h100.fit("merge-linear").model_copy(update={"overhead_s": 1e-3})
+    calibration = h100.model_copy(update={"fits": h100.fits | {"merge-linear": slow}})
+    free, paid = (merge_cost(SHAPE, "linear", 2, 1, "device", one, NODE).device_s for one in (h100, calibration))
+    assert paid - free == pytest.approx(0.291)
+    shared = merge_cost(SHAPE, "linear", 2, 4, "device", calibration, NODE).device_s
+    assert shared == pytest.approx(paid / 4)
+
+
 def test_only_a_merge_within_the_device_must_fit_it(h100: Calibration) -> None:
     """Holds the memory rule: experts, base and result of an 8B model are 16 GB each; 80 GB hold four of them, not five."""
     assert merge_fits(SHAPE, "linear", 3, 1, "device", h100)
