@@ -18,7 +18,7 @@ START_PATIENCE_S = 180.0
 PATIENCE_S = 20.0
 """Beyond twice its time limit, before a silent process is given up."""
 COMPILE_PATIENCE_S = 120.0
-"""More, for a call that compiles first."""
+"""More, for a call that may compile first."""
 IDLE_PATIENCE_S = 1.0
 """For an idle process to leave by itself."""
 
@@ -44,6 +44,7 @@ class MeasuringProcess:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self._compiles = not grouped
 
     def wait(self) -> Self:
         """This process, once it has loaded all that measuring needs."""
@@ -72,7 +73,7 @@ class MeasuringProcess:
             self._process.stdin.flush()
         except OSError:
             raise DiedError(self._end()) from None
-        patience_s = 2 * request.limit_s + PATIENCE_S + COMPILE_PATIENCE_S
+        patience_s = 2 * request.limit_s + PATIENCE_S + (COMPILE_PATIENCE_S if self._compiles else 0.0)
         return Sample.model_validate_json(self._answer(patience_s, "{"))
 
     def _listen(self) -> None:

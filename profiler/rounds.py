@@ -9,7 +9,7 @@ Some probes leave something behind that slows whatever is measured after them: t
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from profiler.budget import FIRST_SHARE, Depth, FirstRound, first_alone_s, later_round, pace, repeat_s, with_energy
+from profiler.budget import FIRST_SHARE, PROBE_DEATHS, Depth, FirstRound, first_alone_s, later_round, pace, repeat_s, with_energy
 from profiler.energy import WINDOW_S
 from profiler.measuring import Item, Request, Sample
 from profiler.partial import PartialProfile
@@ -19,9 +19,10 @@ from sim.scenario.errors import InputError
 Progress = Callable[[int, int], None]
 MOST_DEATHS = 7
 """In a row: the processes then die of something else than the items they measured, of which three families may share one bad kernel."""
-AHEAD = 2
+AHEAD = {"cpu": 2, "cuda": 3}
 """Processes that load all at once before anything is measured, one a core of the smallest machine, so that a short profile waits for one of
-them alone (on two Zen 3 cores each takes 6 to 9 s). More would hold memory that what is measured may need."""
+them alone (on two Zen 3 cores each takes 6 to 9 s). More would hold memory that what is measured may need; a GPU's host has cores for
+all."""
 ENERGY_PROCESS = 1
 """The second: it knows what every shape costs, and what it leaves out others still measure."""
 ENERGY_S = WINDOW_S + 0.2
@@ -58,12 +59,13 @@ class Rounds:
         self._ahead: dict[int, MeasuringProcess] = {}
         """Started for this and a later round, by its number."""
         self._deaths = 0
+        self._lost_groups = 0
         self._expected = len(items) * depth.processes
 
     def run(self, ends_at: float) -> None:
         """Measure. InputError where measuring processes cannot be kept alive, or a sample cannot be kept."""
         self._tell()
-        self._ahead = {number: self._start(number) for number in range(min(AHEAD, self._depth.processes))}
+        self._ahead = {number: self._start(number) for number in range(min(AHEAD[self._device], self._depth.processes))}
         try:
             for number in list(self._ahead):
                 try:
@@ -123,8 +125,10 @@ class Rounds:
             self._tell()
 
     def _ask(self, request: Request, number: int) -> Sample:
-        """One sample, kept; that of an item whose process died says so."""
+        """One sample, kept; that of an item whose process died says so. A group that lost a member is waited for in vain each time."""
         apart = request.item.probe in self._apart
+        if apart and self._lost_groups >= PROBE_DEATHS:
+            return self._keep(Sample(item=request.item, skipped="no group of processes lives here", scope="probe"), number)
         if apart not in self._processes:
             waiting = None if apart else self._ahead.pop(number, None)
             self._processes[apart] = waiting or self._wait(self._start(number, apart=apart))
@@ -135,10 +139,14 @@ class Rounds:
         except DiedError as error:
             self._processes.pop(apart).close()
             self._deaths += 1
+            self._lost_groups += apart
             if self._deaths >= MOST_DEATHS:
                 raise InputError.of(f"{self._deaths} measuring processes in a row died; the last one {error}") from None
             why = f"its measuring process {error}"
             sample = Sample(item=request.item, skipped=why, scope="process", elapsed_s=time.monotonic() - began)
+        return self._keep(sample, number)
+
+    def _keep(self, sample: Sample, number: int) -> Sample:
         sample = sample.model_copy(update={"process": number})
         self._partial.add(sample)
         return sample

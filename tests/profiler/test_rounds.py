@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the profiler needs torch: install leadtime[profiler]")
 
-from profiler.budget import Depth  # noqa: E402
+from profiler.budget import PROBE_DEATHS, Depth  # noqa: E402
 from profiler.measuring import Item, Request, Sample  # noqa: E402
 from profiler.partial import PartialProfile  # noqa: E402
 from profiler.probes.collectives import GROUPED  # noqa: E402
@@ -35,7 +35,7 @@ class Asked:
         assert self.ready
         assert not self.closed
         if not self.probes and self.number == 0:
-            assert [process.number for process in self.started[:AHEAD]] == [0, 1]  # before anything is measured
+            assert [process.number for process in self.started[: AHEAD["cpu"]]] == [0, 1]  # before anything is measured
         self.probes.append(request.item.probe)
         if self.grouped and sum(process.grouped for process in self.started) == 1:
             raise DiedError("was ended")
@@ -60,6 +60,27 @@ def test_what_joins_a_group_shares_no_process_with_what_does_not(tmp_path: Path,
     lost = [sample for sample in partial.samples if sample.skipped is not None]
     assert [(sample.process, sample.item.probe in GROUPED, sample.scope) for sample in lost] == [(0, True, "process")]
     assert len(partial.samples) == 3 * len(ITEMS)
+    partial.close()
+
+
+def test_where_no_group_lives_collectives_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After two processes that died of them, whichever they were at: each next one would be waited for as long."""
+
+    class Hanging(Asked):
+        def ask(self, request: Request) -> Sample:
+            if self.grouped:
+                raise DiedError("gave no answer in 60 s and was ended")
+            return super().ask(request)
+
+    Asked.started = []
+    monkeypatch.setattr("profiler.rounds.MeasuringProcess", Hanging)
+    partial = PartialProfile.open(tmp_path / "here.json", {"device": {}, "depth": [], "shapes": ""}, print)
+    Rounds(ITEMS, (), (), GROUPED, "cpu", Depth("full", 3, 0.01, 600.0, 4.0), partial, None).run(ends_at=float("inf"))
+    assert sum(process.grouped for process in Asked.started) == PROBE_DEATHS
+    given_up = [sample for sample in partial.samples if sample.item.probe in GROUPED and sample.scope == "probe"]
+    assert given_up
+    assert all(sample.skipped == "no group of processes lives here" for sample in given_up)
+    assert all(sample.skipped is None for sample in partial.samples if sample.item.probe not in GROUPED)
     partial.close()
 
 
