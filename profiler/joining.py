@@ -1,6 +1,6 @@
 """Samples of several processes joined into measurements, and notes on what is missing, replaced, or in doubt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -89,13 +89,19 @@ def left_out_note(planned: Sequence[Item], samples: Sequence[Sample], depth: Dep
     return f"for want of time, {depth.budget_s:.0f} s in all: {' and '.join(parts)}"
 
 
-def clock_note(samples: Sequence[Sample]) -> str | None:
-    """The SM clocks at which a GPU measured; None where nobody told."""
-    clocks = [one.clock_hz / 1e6 for one in samples if one.clock_hz is not None]
-    if not clocks:
+def clock_note(samples: Sequence[Sample], anchors: Collection[str]) -> str | None:
+    """The SM clocks at which a GPU measured, and those of whole steps, which may draw more power than its limit allows at that clock; None
+    where nobody told."""
+    clocks = {whole: [_mhz(one) for one in samples if one.clock_hz and (one.item.probe in anchors) == whole] for whole in (False, True)}
+    if not clocks[False]:
         return None
-    low, usual, high = np.quantile(clocks, (0.05, 0.5, 0.95))
-    return f"SM clock while measuring: {usual:.0f} MHz at the median shape, {low:.0f} to {high:.0f} MHz at nine of ten"
+    low, usual, high = np.quantile(clocks[False], (0.05, 0.5, 0.95))
+    note = f"SM clock while measuring: {usual:.0f} MHz at the median shape, {low:.0f} to {high:.0f} MHz at nine of ten"
+    return f"{note}; {np.median(clocks[True]):.0f} MHz in whole steps" if clocks[True] else note
+
+
+def _mhz(sample: Sample) -> float:
+    return (sample.clock_hz or 0.0) / 1e6
 
 
 def range_note(measurements: Sequence[Measurement]) -> str:

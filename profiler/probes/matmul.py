@@ -5,7 +5,7 @@ product itself (measured: 26 ms for 4 in int8, 4080×3488×80).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -55,11 +55,11 @@ class Matmul:
         multiply: Multiply,
         written: torch.dtype | None = None,
         needs: Callable[[torch.device], None] = lambda _: None,
-        quick: bool = True,
+        quick: Collection[str] = ("cpu", "cuda"),
         product: Product = "output",
     ) -> None:
-        """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this; `quick` where a quick
-        profile measures it."""
+        """Results are of dtype `written` where that is another; `needs` raises where a device cannot do this; on devices of the `quick`
+        types a quick profile measures it."""
         self.name = self.family = f"matmul-{dtype}" if product == "output" else f"matmul-{dtype}-{product}"
         self.dtype = dtype
         self.measures = f"dense product in {dtype}" if product == "output" else f"{product} product of a linear layer in {dtype}"
@@ -71,7 +71,7 @@ class Matmul:
         self._quick = quick
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
-        return [] if quick and not self._quick else product_shapes(device, quick=quick)
+        return [] if quick and device.type not in self._quick else product_shapes(device, quick=quick)
 
     def counts(self, shape: Shape) -> tuple[float, float]:
         m, n, k = shape["m"], shape["n"], shape["k"]
@@ -120,9 +120,9 @@ def needs_tensor_cores(device: torch.device) -> None:
 
 PROBES = (
     Matmul("fp32", torch.float32, torch.mm),
-    Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores, quick=False),
+    Matmul("tf32", torch.float32, tf32_product, needs=needs_tensor_cores, quick=()),
     *(Matmul("bf16", torch.bfloat16, multiply, product=product) for product in PRODUCTS),
-    Matmul("fp16", torch.float16, multiply, quick=False),
-    Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=False),
-    Matmul("int8", torch.int8, multiply_int8, torch.int32, quick=False),
+    Matmul("fp16", torch.float16, multiply, quick=()),
+    Matmul("fp8", torch.float8_e4m3fn, fp8_product, torch.bfloat16, quick=()),
+    Matmul("int8", torch.int8, multiply_int8, torch.int32, quick=("cuda",)),  # where it stands for the INT8 linear layers
 )

@@ -29,6 +29,8 @@ class Merge:
 
     def shapes(self, device: torch.device, *, quick: bool) -> list[Shape]:
         experts = self._quick if quick else self._full
+        if quick and device.type != "cpu":
+            experts = experts[-1:]  # a GPU's kernel is compiled anew for each number of them
         sizes = QUICK_SIZES if quick else FULL_SIZES
         few = sizes[::2] if len(experts) > 1 else sizes
         scale = 1 if device.type == "cpu" else 8

@@ -76,5 +76,9 @@ def test_what_nobody_came_to_is_counted_by_probe_and_what_failed_is_not() -> Non
 def test_the_clocks_of_a_gpu_are_those_that_it_measured_at() -> None:
     clocks = [1.2e9, 1.98e9, 1.98e9, 1.98e9, None]
     samples = [Sample(item=Item(probe="norm", shape={"m": 1}), median_s=1.0, calls=1, clock_hz=clock) for clock in clocks]
-    assert clock_note(samples) == "SM clock while measuring: 1980 MHz at the median shape, 1317 to 1980 MHz at nine of ten"
-    assert clock_note(samples[-1:]) is None
+    assert clock_note(samples, ()) == "SM clock while measuring: 1980 MHz at the median shape, 1317 to 1980 MHz at nine of ten"
+    assert clock_note(samples[-1:], ()) is None
+    step = Sample(item=Item(probe="mlp-step", shape={"m": 1}), median_s=1.0, calls=1, clock_hz=1.4e9)
+    assert clock_note([samples[1], step], ["mlp-step"]) == (
+        "SM clock while measuring: 1980 MHz at the median shape, 1980 to 1980 MHz at nine of ten; 1400 MHz in whole steps"
+    )
