@@ -1,14 +1,16 @@
 """One job on one device: how long, how much memory, energy and money, with ranges, and which part of it bounds the rest.
 
 Nothing here is a cost model: seconds come from `CostTable`, as a scenario's do. A range holds the truth 95 % of the time if the
-calibration's errors are as stated: each family is taken to its own 95 % error alone, and the deviations, as logarithms, are added in
-quadrature, because families err independently (`sim.study.preparation` draws them so).
+calibration's errors are as stated: families err independently, and are drawn so (as `sim.study.preparation` does for a scenario).
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from statistics import NormalDist
 from typing import Any
+
+import numpy as np
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
@@ -25,6 +27,10 @@ from sim.scenario.errors import InputError, Problem
 from sim.scenario.one_job import OneJob, Setting
 from sim.scenario.units import HOUR
 from sim.scenario.workloads import MergeWorkload, TrainingWorkload
+
+DRAWS = 200
+OUTSIDE = (0.025, 0.975)
+"""Quantiles between which 95 % lie."""
 
 
 @dataclass(frozen=True)
@@ -176,15 +182,22 @@ def _mfu(work: OneJob, device: str, gpu_seconds: float) -> float | None:
     return training_flops(model_shape(work.model), work.tokens.centre) / (gpu_seconds * DATASHEETS[device].bf16)
 
 
-def ranged(figure: Callable[[Calibration], float], families: Iterable[str], calibration: Calibration) -> Range:
-    """A figure that rests on these families, and its 95 % range: each family off by its own error alone, deviations in quadrature."""
-    value = figure(calibration)
-    less = more = 0.0
-    for family in families:
-        factor = 1 + calibration.fit(family).error_p95
-        ends = [math.log(figure(calibration.scaled({family: by})) / value) for by in (1 / factor, factor)]
-        less, more = math.hypot(less, min(*ends, 0.0)), math.hypot(more, max(*ends, 0.0))
-    return Range(value, value * math.exp(-less), value * math.exp(more))
+def ranged(figure: Callable[[Calibration], float], families: Sequence[str], calibration: Calibration) -> Range:
+    """A figure that rests on these families, and between which ends it lies in 95 of 100 draws of all their errors at once.
+
+    The figure itself need not be in the middle: where two tiers take as long, either's error makes the whole longer.
+    """
+    drawn = [figure(calibration.scaled(dict(zip(families, factors, strict=True)))) for factors in _factors(families, calibration)]
+    low, high = np.exp(np.quantile(np.log(drawn), OUTSIDE, method="hazen"))  # between two draws the same for a rate and its inverse
+    return Range(figure(calibration), float(low), float(high))
+
+
+def _factors(families: Sequence[str], calibration: Calibration) -> Iterator[list[float]]:
+    """DRAWS times a factor for each family, by its spread, spread evenly over each family's distribution (a Latin hypercube, McKay et al.,
+    Technometrics 1979); the same whenever it is asked for."""
+    evenly = np.array([NormalDist().inv_cdf((number + 0.5) / DRAWS) for number in range(DRAWS)])
+    columns = [calibration.spread(family) * np.random.default_rng(number).permutation(evenly) for number, family in enumerate(families)]
+    yield from np.exp(np.array(columns)).T.tolist()
 
 
 def _parts(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> tuple[dict[str, float], Layout | None, float]:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from sim.cost.calibration import Calibration
@@ -9,6 +10,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.devices import compared_calibrations, known_devices, shipped_calibration
 from sim.cost.durations import CostTable
 from sim.cost.estimate import DeviceEstimate, Range, estimate
+from sim.cost.merge import merge_cost
 from sim.cost.models import model_shape
 from sim.cost.prices import LIST_PRICES
 from sim.scenario.errors import InputError
@@ -61,15 +63,31 @@ def test_one_family_alone_gives_its_own_error_as_the_range() -> None:
     """A merge in device memory rests on one family, so its range is that family's 95 % error, either way."""
     one, seconds = run(JOBS[3])
     (error,) = one.errors.values()
-    assert seconds.high / seconds.value == pytest.approx(1 + error)
-    assert seconds.value / seconds.low == pytest.approx(1 + error)
+    assert seconds.high / seconds.value == pytest.approx(1 + error, rel=0.01)
+    assert seconds.value / seconds.low == pytest.approx(1 + error, rel=0.01)
 
 
-def test_independent_errors_add_in_quadrature() -> None:
-    """A merge from storage: the range is wider than any tier's own share of the error and narrower than all of them at once."""
-    _, seconds = run(JOBS[2])
+def test_independent_errors_do_not_add_up() -> None:
+    """A training step: the range is wider than half of one family's error and narrower than all of them off at once."""
+    _, seconds = run(JOBS[0])
     together = math.log(1 + 0.9)
     assert 0.5 * together < math.log(seconds.high / seconds.value) < together
+
+
+def test_tiers_that_take_as_long_make_the_range_lie_above_the_estimate() -> None:
+    """Reading two models and writing one take as long on a datasheet's disk: either's error alone makes the merge longer, and a shorter one
+    takes both. Of 20000 independent draws the range holds 95 in a hundred, give or take one."""
+    work = read_job("merge", {"model": "llama-3.1-8b"})
+    _, seconds = run(work)
+    assert seconds.low < seconds.value
+    rng, tiers = np.random.default_rng(1), ("disk-read", "disk-write", "host-copy", "merge-linear")
+    one = merge_cost(model_shape("llama-3.1-8b"), "linear", 2, 1, "storage", H100, NodeType("h100-sxm", 8, None, None))
+    read = H100.fit("disk-read").bytes_seconds(4.0 * model_shape("llama-3.1-8b").parameters)
+    errors = np.exp(H100.spread(tiers[0]) * rng.standard_normal((20000, 4)))
+    drawn = np.maximum(
+        np.maximum(read * errors[:, 0], one.storage_s * errors[:, 1]), one.host_s * errors[:, 2] + one.device_s * errors[:, 3]
+    )
+    assert np.mean((drawn >= seconds.low) & (drawn <= seconds.high)) == pytest.approx(0.95, abs=0.01)
 
 
 def test_a_surer_calibration_gives_a_narrower_range() -> None:
