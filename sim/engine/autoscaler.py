@@ -11,14 +11,16 @@ from sim.scenario.elastic import Elastic
 SCALE_DOWN = "scale-down"
 
 
-def autoscale(pool: VolatilePool, watch: Watch, elastic: Elastic, draw_delay: Callable[[], float]) -> Change:
-    """Look every `elastic.every` seconds for as long as there is work."""
+def autoscale(
+    pool: VolatilePool, watch: Watch, elastic: Elastic, draw_delay: Callable[[], float], horizon_s: float = float("inf")
+) -> Change:
+    """Look every `elastic.every` seconds for as long as there is work, and then, up to the horizon, for as long as nodes are to go back."""
     clock, spare = pool.clock, SpareNodes(elastic.idle)
     pool.number_up_to(elastic.max)
     asked, asked_at, looks = [0], float("-inf"), 0
     while True:
         yield clock.until(looks * elastic.every)
-        if not watch.work_left():
+        if not watch.work_left() and (pool.held + asked[0] <= elastic.min or clock.now >= horizon_s):
             return
         looks, now = looks + 1, clock.now
         coming = pool.held + asked[0]

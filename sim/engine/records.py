@@ -64,7 +64,8 @@ class Records:
 
     A rejected job has no pool (−1), start or end (NaN). `promised_s` is the start that each job was promised, where any was.
     `capacity` holds (pool, seconds, GPUs) whenever the GPUs that a pool holds change, `down` the same for those of them that are broken,
-    `closed` for those that a quota holds back; `leases` holds (from, to) for each node paid on demand.
+    `closed` for those that a quota holds back; `leases` holds (from, to) for each node paid on demand, to infinity
+    where nobody gives it back.
     """
 
     start_s: Floats

@@ -90,7 +90,7 @@ def _plan(
         quota=_quota(seller, provider, pool),
         minimum_s=offer.minimum if isinstance(offer, LeasedOffer) else 0.0,
         usd_per_gpu_hour=step_path(offer.price(pool.gpus_per_node)).mean(0.0, horizon or YEAR) if pool.leased else 0.0,
-        changes=tuple(_changes(seller, provider, name, pool, seed, replication, answer)),
+        changes=tuple(_changes(seller, provider, name, pool, horizon, seed, replication, answer)),
     )
 
 
@@ -104,7 +104,7 @@ def _quota(seller: Provider, provider: str, pool: Pool) -> tuple[str, int] | Non
 
 
 def _changes(
-    seller: Provider, provider: str, name: str, pool: Pool, seed: int, replication: int, answer: Callable[[], float]
+    seller: Provider, provider: str, name: str, pool: Pool, horizon: float | None, seed: int, replication: int, answer: Callable[[], float]
 ) -> Iterator[Callable[[VolatilePool, Watch], Change]]:
     """What befalls the pool, each as a process to be started on it."""
     downtimes = list(_downtimes(seller, provider, name, pool, seed, replication))
@@ -115,8 +115,8 @@ def _changes(
         after = float(draw(one.after, 1, dates)[0])
         yield lambda site, _, after=after, one=one: expiry(site, after, one.nodes, one.at_expiry)  # type: ignore[misc]
     offer, elastic = pool.offer, pool.elastic
-    if elastic is not None:  # before the reclaims, which take nodes by number
-        yield lambda site, watch: autoscale(site, watch, elastic, answer)
+    if elastic is not None:  # before the reclaims, which take nodes by number; without a horizon a run is paid until its last arrival
+        yield lambda site, watch: autoscale(site, watch, elastic, answer, horizon or 0.0)
     if isinstance(offer, BlockOffer):
         spans = [(one.start, one.end) for one in offer.windows]
         yield lambda site, _: windows(site, pool.nodes, spans)

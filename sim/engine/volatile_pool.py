@@ -358,9 +358,8 @@ class VolatilePool(Pool):
     def close(self) -> None:
         super().close()
         if self.plan.metered:
-            for node in list(self._up_since):
-                self._stop_paying(node)
-            self._records.note_leases(self.index, [since for since, _ in self._spans], [until for _, until in self._spans])
+            spans = [*self._spans, *((since, np.inf) for since in self._up_since.values())]
+            self._records.note_leases(self.index, [since for since, _ in spans], [until for _, until in spans])
 
     def _expected_queueing(self, job: int) -> float:
         """As a steady pool's; one that can still grow answers within its provider's mean time."""

@@ -18,6 +18,7 @@ from sim.engine.records import Records
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.losses import PARTS, loss_figures
+from sim.results.paid import held_spans
 from sim.results.usage import capacity_gpu_s, runs
 from sim.scenario.elastic import Elastic
 
@@ -127,6 +128,27 @@ def test_an_elastic_pool_grows_for_a_queue_and_shrinks_when_idle(pool: MakePool)
     held = leased_to - leased_from
     assert len(held) == 8  # 600 s of work through in 60 s would need more than the four it may have, both times
     assert ((held >= 600) & (held <= 600 + 600 + 10)).all()
+
+
+def test_an_elastic_pool_gives_back_what_it_grew_by_after_the_last_job(pool: MakePool) -> None:
+    """Four nodes come at 900 s. Two go after 15 min without work, the others 15 min after the last job, which ended at 4500 s."""
+    word = Elastic.model_validate({"max": 4, "scale-up": {"queue-wait": "10 min"}, "idle": "15 min"})
+    plan = pool(0, 8, grows_to=4, metered=True, changes=(lambda site, watch: autoscale(site, watch, word, lambda: 300.0),))
+    records = simulate(table([(0.0, 8, 3600.0)] * 2), [plan])
+    assert records.end_s.tolist() == [4500.0] * 2
+    assert records.capacity == [(0, 0.0, 0), (0, 900.0, 32), (0, 1800.0, 16), (0, 5460.0, 0)]  # the first look without work is at 4560 s
+    assert [times.tolist() for times in records.leases[0]] == [[900.0] * 4, [1800.0, 1800.0, 5460.0, 5460.0]]
+
+
+@pytest.mark.parametrize(("horizon_s", "until_s"), [(float("inf"), 4560.0), (3600.0, np.inf)])
+def test_an_elastic_pool_holds_its_least_nodes_for_good(pool: MakePool, horizon_s: float, until_s: float) -> None:
+    """Of two nodes one is to stay. The other goes when it idled for 15 min after the job, unless nobody asks about that time any more."""
+    word = Elastic.model_validate({"min": 1, "max": 4, "scale-up": {"queue-wait": "10 min"}, "idle": "15 min"})
+    scaling = (lambda site, watch: autoscale(site, watch, word, lambda: 300.0, horizon_s),)
+    plan = pool(2, 8, grows_to=4, metered=True, changes=scaling)
+    records = simulate(table([(0.0, 16, 3600.0)]), [plan])
+    assert [times.tolist() for times in records.leases[0]] == [[0.0] * 2, [until_s, np.inf]]
+    assert held_spans(0, plan, records).integral(0.0, 7200.0) == 8 * (7200.0 + min(until_s, 7200.0))
 
 
 def test_runs_that_never_get_through_are_told_and_do_not_hang(pool: MakePool) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
+from sim.engine.autoscaler import autoscale
 from sim.engine.blocks import windows
 from sim.engine.pool import PoolPlan
 from sim.engine.routing import RoutingTerms
@@ -15,6 +16,8 @@ from sim.engine.simulation import simulate
 from sim.results.commitments import commitment_figures, committed_beyond_usd
 from sim.results.figures import replication_figures
 from sim.results.ledger import UNUSED, Line, ledger
+from sim.results.power import PowerDraw, power_lines
+from sim.scenario.elastic import Elastic
 from sim.scenario.providers import Pool
 from sim.scenario.units import DAY, HOUR, MONTH, YEAR
 
@@ -128,6 +131,18 @@ def test_a_short_lease_is_paid_for_the_minimum(pool: Callable[..., PoolPlan]) ->
     jobs = JobTable.build(np.array([0.0]), np.array([8], np.int32), np.array([600.0]))
     lines = ledger(jobs, simulate(jobs, [plan]), [terms({"on-demand": "3 USD/GPU/h", "minimum": "1 h"}, 1)], [plan], DAY)
     assert {line.workload: round(line.effective_usd, 6) for line in lines} == {"jobs": 4.0, UNUSED: 20.0}
+
+
+def test_the_least_nodes_of_an_elastic_pool_are_paid_and_draw_power_to_the_horizon(pool: Callable[..., PoolPlan]) -> None:
+    """Two nodes at 1 USD for 10 days, though work ends after an hour: 3840 GPU-hours, 8 of them used; at 700 W at work and 100 W idle."""
+    word = Elastic.model_validate({"min": 2, "max": 4, "scale-up": {"queue-wait": "10 min"}})
+    scaling = (lambda site, watch: autoscale(site, watch, word, lambda: 300.0),)
+    plan, offer = pool(2, 8, grows_to=4, metered=True, changes=scaling), terms({"on-demand": "1 USD/GPU/h"})
+    jobs = JobTable.build(np.array([0.0]), np.array([8], np.int32), np.array([HOUR]))
+    records = simulate(jobs, [plan])
+    assert {line.workload: line.effective_usd for line in ledger(jobs, records, [offer], [plan], 10 * DAY)} == {"jobs": 8.0, UNUSED: 3832.0}
+    energy = power_lines(jobs, records, [offer], [plan], [PowerDraw(700.0, 100.0)], 10 * DAY)
+    assert {line.workload: line.quantity for line in energy} == pytest.approx({"jobs": 5.6, UNUSED: 383.2})
 
 
 def test_commitments_say_how_well_they_are_used_and_when_they_pay() -> None:
