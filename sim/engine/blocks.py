@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sim.engine.clock import LOSS
 from sim.engine.pool import Change
 from sim.engine.volatile_pool import VolatilePool
 
@@ -15,7 +16,7 @@ def windows(pool: VolatilePool, nodes: int, spans: Sequence[tuple[float, float]]
         if number:
             yield clock.until(start)
             pool.come(nodes)
-        yield clock.until(end)
+        yield clock.until(end, LOSS)
         here = pool.staying()
         pool.leave(here, BLOCK_END)
         pool.evict(here, 0.0)

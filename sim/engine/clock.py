@@ -9,8 +9,8 @@ from typing import Any
 
 import simpy
 
-SUPPLY, COMPLETION, ARRIVAL = 0, 1, 2
-"""Order of events at one instant: capacity arrives, work ends, then new work comes."""
+SUPPLY, COMPLETION, LOSS, ARRIVAL = 0, 1, 2, 3
+"""Order of events at one instant: capacity comes, work ends, capacity that work may be on goes, then new work comes."""
 
 
 class Clock(simpy.Environment):
@@ -20,11 +20,11 @@ class Clock(simpy.Environment):
         """Process `event` at exactly `time_s`; `order` breaks ties, then the order of calls."""
         heappush(self._queue, (time_s, order, next(self._eid), event))  # type: ignore[misc]  # any int orders as its enum does
 
-    def until(self, time_s: float) -> simpy.Event:
-        """An event of supply at exactly `time_s`, for a process to wait for."""
+    def until(self, time_s: float, order: int = SUPPLY) -> simpy.Event:
+        """An event at exactly `time_s`, for a process to wait for."""
         event = simpy.Event(self)
         event._ok, event._value = True, None
-        self.at(time_s, SUPPLY, event)
+        self.at(time_s, order, event)
         return event
 
     def run_out(self) -> None:

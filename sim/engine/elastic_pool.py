@@ -9,7 +9,7 @@ loses no work and costs a restart; the job keeps running, and never its place.
 from heapq import heappush
 
 from sim.demand.table import cells
-from sim.engine.clock import SUPPLY, Clock
+from sim.engine.clock import ARRIVAL, Clock
 from sim.engine.placement import Place, nodes_of
 from sim.engine.pool import Completion, PoolPlan
 from sim.engine.queue_terms import QueueTerms
@@ -18,7 +18,7 @@ from sim.engine.remaining import Remaining
 from sim.engine.tenant_usage import TenantUsage
 from sim.engine.volatile_pool import VolatilePool
 
-AFTER_ARRIVALS = SUPPLY + 3
+AFTER_ARRIVALS = ARRIVAL + 1
 """A look at a checkpoint comes after all else at its instant, so that it sees who came then."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from sim.engine.clock import LOSS
 from sim.engine.failures import NODE_FAILURE, Downtime
 from sim.engine.pool import Change
 from sim.engine.volatile_pool import VolatilePool
@@ -12,7 +13,7 @@ def breakdowns(pool: VolatilePool, watch: Watch, downtimes: Iterator[Downtime]) 
     """Break nodes for as long as there is work."""
     clock = pool.clock
     for one in downtimes:
-        yield clock.until(one.at_s)
+        yield clock.until(one.at_s, LOSS)
         if not watch.work_left():
             return
         nodes = _nodes_hit(pool, one)

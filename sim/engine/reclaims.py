@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sim.engine.absences import Absence
+from sim.engine.clock import LOSS
 from sim.engine.pool import Change
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
@@ -16,7 +17,7 @@ def reclaims(pool: VolatilePool, watch: Watch, node: int, absences: Iterator[Abs
         if not watch.work_left():
             return
         pool.announce(node)
-        yield clock.until(one.gone_s)
+        yield clock.until(one.gone_s, LOSS)
         pool.back_s = one.gone_s + expected_s
         pool.evict([node], one.gone_s - one.warned_s)
         if one.back_s == float("inf"):
