@@ -17,20 +17,20 @@ def breakdowns(pool: VolatilePool, watch: Watch, downtimes: Iterator[Downtime]) 
         if not watch.work_left():
             return
         nodes = _nodes_hit(pool, one)
-        if nodes:
+        if nodes is None or nodes:
             pool.back_s = clock.now + one.expected_s
             pool.fail(nodes, one.cause)
             clock.process(_repair(pool, nodes, one.at_s + one.lasts_s))
 
 
-def _nodes_hit(pool: VolatilePool, one: Downtime) -> Sequence[int]:
+def _nodes_hit(pool: VolatilePool, one: Downtime) -> Sequence[int] | None:
     if one.nodes is None:
-        return range(pool.known)
+        return None
     if one.cause == NODE_FAILURE:
         return [node for node in one.nodes if pool.is_up(node)]
     return [node for node in one.nodes if node < pool.known]
 
 
-def _repair(pool: VolatilePool, nodes: Sequence[int], at_s: float) -> Change:
+def _repair(pool: VolatilePool, nodes: Sequence[int] | None, at_s: float) -> Change:
     yield pool.clock.until(at_s)
     pool.mend(nodes)

@@ -44,6 +44,7 @@ class VolatilePool(Pool):
         self._runs: dict[int, Completion] = {}
         self._on: list[set[int]] = []
         self._holds: list[int] = []
+        self._outages = 0  # of the whole pool, now
         self._broken = 0
         self._away: set[int] = set()
         self._taken: set[int] = set()
@@ -176,8 +177,14 @@ class VolatilePool(Pool):
             return False
         return self._leases is None or self._leases.holds(node, self.clock._now)
 
-    def fail(self, nodes: Iterable[int], cause: str) -> None:
-        """Break nodes: their runs are interrupted, and until each is mended as often as it broke, it takes no gang."""
+    def fail(self, nodes: Iterable[int] | None, cause: str) -> None:
+        """Break nodes: their runs are interrupted, and until each is mended as often as it broke, it takes no gang.
+
+        None breaks all, those too that come before all are mended.
+        """
+        if nodes is None:
+            self._outages += 1
+            nodes = range(self.known)
         for node in nodes:
             self.interrupt_node(node, cause)
             self._holds[node] += 1
@@ -191,8 +198,11 @@ class VolatilePool(Pool):
                 self.nodes.close(node)
         self.serve()
 
-    def mend(self, nodes: Iterable[int]) -> None:
-        """Give broken nodes back to the queue."""
+    def mend(self, nodes: Iterable[int] | None) -> None:
+        """Give broken nodes back to the queue; None mends all, once."""
+        if nodes is None:
+            self._outages -= 1
+            nodes = range(self.known)
         for node in nodes:
             self._holds[node] -= 1
             if not self._holds[node] and node not in self._away:
@@ -323,10 +333,16 @@ class VolatilePool(Pool):
         self._up_since[node] = self.clock._now
 
     def _know_new_nodes(self) -> None:
-        for node in range(self.known, self.nodes.nodes):
-            self._holds.append(0)
+        new = range(self.known, self.nodes.nodes)
+        for node in new:
+            self._holds.append(self._outages)
             self._on.append(set())
-            self._up_since[node] = self.clock._now
+            if self._outages:
+                self.nodes.close(node)
+            else:
+                self._up_since[node] = self.clock._now
+        if self._outages and new:
+            self._count_broken(len(new))
 
     def _note_held(self) -> None:
         self._records.note_capacity(self.index, self.clock._now, self.held * self.plan.gpus_per_node)
@@ -372,4 +388,6 @@ class VolatilePool(Pool):
         if self.back_s is None:
             return super()._until_capacity(now)
         back = abs(self.back_s - now)
+        if self._outages:  # what is delivered meanwhile is out too
+            return back if self.held else max(back, super()._until_capacity(now))
         return min(back, super()._until_capacity(now)) if self.plan.promised or self.plan.leads else back
