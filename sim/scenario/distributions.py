@@ -33,6 +33,11 @@ class Distribution:
     def mean(self) -> float:
         return self.centre * math.exp(self.spread**2 / 2) if self.shape == "lognormal" else self.centre
 
+    @property
+    def least(self) -> float:
+        """What it is never under."""
+        return self.centre if self.shape == "constant" or (self.shape == "lognormal" and self.spread == 0) else 0.0
+
     def remaining(self, elapsed: float) -> float:
         """Mean of what is left once `elapsed` has passed without an end (the mean residual life); 0 for a constant that is over.
 

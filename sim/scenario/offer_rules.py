@@ -1,10 +1,10 @@
 """Rules of offers: what is bought must fit its pool and its dates. Pure; all broken rules at once."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from sim.scenario.errors import Broken
-from sim.scenario.offers import BlockOffer, Capex, LeasedOffer, OwnedOffer, SpotOffer
+from sim.scenario.offers import BlockOffer, Capex, LeasedOffer, OwnedOffer, ReservedOffer, SpotOffer
 from sim.scenario.over_time import OverTime
 from sim.scenario.providers import Pool
 from sim.scenario.units import format_duration
@@ -17,6 +17,8 @@ def broken_offer_rules(path: Path, pool: Pool, horizon: float | None) -> Iterato
     offer = pool.offer
     if isinstance(offer, BlockOffer):
         yield from _block(path, pool, offer, horizon)
+    if isinstance(offer, ReservedOffer):
+        yield from _reserved(path, pool, offer)
     if isinstance(offer, SpotOffer):
         for other in ("deliveries", "expiries"):
             if getattr(pool, other):
@@ -57,6 +59,22 @@ def _block(path: Path, pool: Pool, offer: BlockOffer, horizon: float | None) -> 
                 (*path, "offer", "windows", index + 1, "start"),
                 f"found {format_duration(after.start)}, before the window ahead of it ends ({format_duration(one.end)}); "
                 "write windows in order, and those that overlap as pools of their own",
+            )
+
+
+def _reserved(path: Path, pool: Pool, offer: ReservedOffer) -> Iterator[Broken]:
+    """No expiry before the commitment of the nodes that leave, the oldest first, is over; those delivered are dated by their mean."""
+    came = sorted([(0.0, pool.nodes), *((max(one.after.mean - one.earlier, 0.0), one.nodes) for one in pool.deliveries)])
+    gone = 0
+    for index, expiry in sorted(enumerate(pool.expiries), key=lambda one: one[1].after.mean):
+        gone += expiry.nodes
+        there = accumulate(nodes for _, nodes in came)
+        youngest = next((at for (at, _), nodes in zip(came, there, strict=True) if nodes >= gone), came[-1][0])
+        if expiry.after.least < youngest + offer.term:
+            yield (
+                (*path, "expiries", index, "after"),
+                f"found nodes leaving after {format_duration(expiry.after.least)} at the earliest, when they are committed until "
+                f"{format_duration(youngest + offer.term)}; let them leave then or not at all, or write the term that they have left",
             )
 
 

@@ -32,3 +32,27 @@ def test_contradictory_supply_is_refused(small: Path, written: str, says: str) -
     key, value = parse_set(written)
     with pytest.raises(InputError, match=says):
         validate(open_document(str(small)).override(key, value))
+
+
+@pytest.mark.parametrize(
+    ("expiries", "committed_until"),
+    [
+        ("[{nodes: 1, after: 3 d}]", None),
+        ("[{nodes: 1, after: 71 h}]", "3 d"),
+        ("[{nodes: 1, after: {median: 6 d, p95: 7 d}}]", "3 d"),
+        ("[{nodes: 1, after: 3 d}, {nodes: 2, after: 7 d}]", None),
+        ("[{nodes: 2, after: 6 d}]", "7 d"),
+        ("[{nodes: 1, after: 3 d}, {nodes: 1, after: 6 d}]", "7 d"),
+    ],
+)
+def test_committed_nodes_leave_when_their_term_is_over(small: Path, expiries: str, committed_until: str | None) -> None:
+    """One node from the start and two from 4 d on, each committed for 3 d: the oldest leave first, and none before its commitment ends."""
+    document = open_document(str(small))
+    offer = "{reserved: 2 USD/GPU/h, term: 3 d}"
+    for written in (f"offer={offer}", "deliveries=[{nodes: 2, after: 4 d}]", f"expiries={expiries}"):
+        document = document.override(*parse_set(f"{FIRST}.{written}"))
+    if committed_until is None:
+        validate(document)
+    else:
+        with pytest.raises(InputError, match=f"committed until {committed_until}; let them leave then or not at all"):
+            validate(document)
