@@ -190,6 +190,11 @@ def _uninterrupted(preparation: Preparation, plans: Sequence[PoolPlan]) -> bool:
     return not (other or words or any(plan.changes for plan in plans)) and scenario.policy.admission == AdmissionPolicy()
 
 
+def starts_in_order(preparation: Preparation, plans: Sequence[PoolPlan]) -> bool:
+    """Whether every job runs once, whole, and they start in the order of their arrivals."""
+    return _uninterrupted(preparation, plans) and _in_order(preparation.scenario, plans)
+
+
 def _in_order(scenario: Scenario, plans: Sequence[PoolPlan]) -> bool:
     """Whether jobs start in the order of their arrivals: one pool of nodes held for good, first come, first served, no data to move."""
     queue = scenario.policy.queue

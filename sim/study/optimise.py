@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,11 @@ from sim.results.summary import Summary
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import validate
-from sim.scenario.offers import OwnedOffer, ReservedOffer
 from sim.scenario.scenario import Scenario
 from sim.scenario.study import Optimise
 from sim.scenario.values import Choices
 from sim.study.bounds import Bounds, Least, limits_of
+from sim.study.monotone import monotone
 from sim.study.optimisation import Optimisation, explain
 from sim.study.preparation import prepare
 from sim.study.run import Run, run_plan
@@ -159,7 +158,7 @@ def optimise(problem: Problem, runner: Runner | None = None) -> Optimised:
 
 def _way(problem: Problem, search: Search) -> tuple[str, Callable[[], Place | None]]:
     """How the space is searched, in words, and the function that gives the next place."""
-    if len(search.sizes) == 1 and _monotone(problem):
+    if len(search.sizes) == 1 and monotone(problem.words, prepare(problem.plan((0,)))):
         return "bisected: cost rises and waits fall along the one size", lambda: bisect_next(search)
     candidates, bounded = search.size, search.size <= MOST_BOUNDED
     if bounded:
@@ -176,18 +175,6 @@ def _way(problem: Problem, search: Search) -> tuple[str, Callable[[], Place | No
         return enumerate_next(search) if place is None and more and bounded else place
 
     return "searched (tree-structured Parzen estimator, then the neighbours of the best)", step
-
-
-def _monotone(problem: Problem) -> bool:
-    """Whether the one axis is a pool's nodes, rising, and every pool is paid whether used or not."""
-    (key,), (values,) = problem.keys, problem.words.over.values()
-    parts = key.split(".")
-    numbers = values.values if isinstance(values, Choices) else ()
-    rising = all(isinstance(one, int) and isinstance(two, int) and one < two for one, two in pairwise(numbers))
-    committed = all(
-        isinstance(pool.offer, OwnedOffer | ReservedOffer) and pool.elastic is None for pool in problem.scenario.pools().values()
-    )
-    return rising and committed and parts[0] == "providers" and parts[-1] == "nodes" and len(parts) == 5
 
 
 class _Trials:
