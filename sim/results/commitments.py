@@ -4,8 +4,9 @@ Owned nodes, commitments and blocks break even with on-demand at the utilisation
 electricity included, over the on-demand price. Used less than that, buying the used hours on demand would have been cheaper.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from math import ceil, inf
 
 from sim.cost.prices import LIST_PRICES
 from sim.engine.records import Records
@@ -20,47 +21,69 @@ BEYOND = "cost.committed_beyond_usd"
 
 
 def upfront_payments(index: int, pool: Pool, records: Records, horizon_s: float) -> Iterator[tuple[float, float, float]]:
-    """(seconds when due, end of what it buys, USD): the upfront share of each commitment when its nodes come, each block when it begins."""
+    """(seconds when due, end of what it buys, USD): the upfront share of each term of a commitment, and each block, when it begins."""
     terms, offer = tariff(pool), pool.offer
     share = (1 - terms.discount) * terms.upfront
     if isinstance(offer, BlockOffer):
         gpus = pool.nodes * pool.gpus_per_node
         spans = [(window.start, window.end, gpus) for window in offer.windows if window.start < horizon_s]
     elif isinstance(offer, ReservedOffer):
-        levels = [(0.0, 0), *((time, gpus) for which, time, gpus in records.capacity if which == index)]
-        steps = [(time, after - before) for (_, before), (time, after) in pairwise(levels)]
-        spans = [(time, time + offer.term, more) for time, more in steps if more > 0 and time < horizon_s]
+        spans = sorted(_terms(index, offer.term, records, horizon_s))
     else:
         return
     for start, end, gpus in spans:
-        if share * gpus:
-            yield start, end, gpus * share * float(terms.price.between(start, end)) / HOUR
+        if usd := gpus * share * float(terms.price.between(start, end)) / HOUR:
+            yield start, end, usd
 
 
 def committed_beyond_usd(index: int, pool: Pool, records: Records, horizon_s: float) -> float:
-    """What a reserved pool's commitments still oblige to pay after the horizon, upfront payments aside.
-
-    Nodes that leave are taken to be the oldest, at the end of their commitment.
-    """
+    """What the terms of a reserved pool that run at the horizon still oblige to pay after it, upfront payments aside."""
     if not isinstance(pool.offer, ReservedOffer):
         return 0.0
-    terms, cohorts = tariff(pool), list[list[float]]()
+    terms = tariff(pool)
+    after = [(end, gpus) for _, end, gpus in _terms(index, pool.offer.term, records, horizon_s) if end > horizon_s]
+    owed = sum(gpus * float(terms.price.between(horizon_s, end)) for end, gpus in after) / HOUR
+    return owed * (1 - terms.discount) * (1 - terms.upfront)
+
+
+def _terms(index: int, term_s: float, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:
+    """(begin, end, GPUs) of each term that begins before the horizon: nodes that are kept are committed to for one term after another.
+
+    Nodes that leave end theirs with it, so that no hour is billed for which nothing is paid.
+    """
+    for came_s, left_s, gpus in _kept(index, records, horizon_s):
+        kept_s = min(left_s, horizon_s) - came_s
+        for number in range(max(ceil(kept_s / term_s - _ROUNDING), 1)):
+            begin_s = came_s + number * term_s
+            yield begin_s, min(begin_s + term_s, left_s), gpus
+
+
+_ROUNDING = 1e-9
+"""Of a term: what a date computed in two ways may be off by. A term that begins as the horizon ends is not one more."""
+
+
+def _kept(index: int, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:
+    """(came, left, GPUs) of nodes that came together, in order of leaving; infinity for those there at the horizon.
+
+    Nodes that leave are taken to be the oldest.
+    """
+    here = deque[tuple[float, int]]()
     before = 0
     for which, time, gpus in records.capacity:
         if which != index or time >= horizon_s:
             continue
         if gpus > before:
-            cohorts.append([time, float(gpus - before)])
-        leaving = float(max(before - gpus, 0))
+            here.append((time, gpus - before))
+        leaving = max(before - gpus, 0)
         while leaving > 0:
-            gone = min(leaving, cohorts[0][1])
-            leaving, cohorts[0][1] = leaving - gone, cohorts[0][1] - gone
-            if not cohorts[0][1]:
-                cohorts.pop(0)
+            came, count = here.popleft()
+            yield came, time, min(leaving, count)
+            if count > leaving:
+                here.appendleft((came, count - leaving))
+            leaving -= min(leaving, count)
         before = gpus
-    ends = [(max(came + pool.offer.term, horizon_s), gpus) for came, gpus in cohorts]
-    owed = sum(gpus * float(terms.price.between(horizon_s, end)) for end, gpus in ends) / HOUR
-    return owed * (1 - terms.discount) * (1 - terms.upfront)
+    for came, count in here:
+        yield came, inf, count
 
 
 def commitment_figures(

@@ -73,7 +73,8 @@ class OwnedOffer(Word):
 
 
 class ReservedOffer(Word):
-    """A commitment: every node is paid for the whole `term`, used or not, `discount` under the price; `upfront` of it on the first day."""
+    """A commitment: every node is paid, used or not, for one `term` after another, `discount` under the price; `upfront` of each when it
+    begins."""
 
     kind: ClassVar[str] = "reserved"
     reserved: PriceOverTime

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sim.demand.table import JobTable
 from sim.engine.autoscaler import autoscale
 from sim.engine.blocks import windows
+from sim.engine.expiries import expiry
 from sim.engine.pool import PoolPlan
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
@@ -113,6 +114,59 @@ def test_lines_figures_and_contracts_are_the_same_money(
     assert sum(value for name, value in figures.items() if name.startswith("pool.") and name.endswith("cost_usd")) == total
     assert figures["workload.jobs.cost_usd"] + figures["cost.unused_usd"] == total
     assert sum(line.gpu_hours for line in lines) == pytest.approx(figures["gpu_hours.paid"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    price=st.tuples(st.integers(0, 500), RATES),
+    term=st.integers(1, 60),
+    discount=st.integers(0, 60),
+    upfront=st.integers(0, 100),
+    delivery=st.integers(0, 50),
+    expiry_day=st.integers(1, 50),
+)
+def test_every_term_of_a_commitment_is_billed_once(
+    pool: Callable[..., PoolPlan],
+    price: tuple[int, list[tuple[int, int]]],
+    term: int,
+    discount: int,
+    upfront: int,
+    delivery: int,
+    expiry_day: int,
+) -> None:
+    """What was billed and what is still owed pay for every hour from when nodes come until they leave, or the running term ends."""
+    offer = {"reserved": cents(*price), "term": f"{term} d", "discount": f"{discount}%", "upfront": f"{upfront}%"}
+    leaving = {"changes": (lambda site, _: expiry(site, expiry_day * DAY, 1, "interrupt"),), "expiring": 1}
+    plan, words = pool(2, 8, deliveries=((delivery * DAY, 1),), **leaving), terms(offer)
+    jobs = JobTable.build(np.array([0.0, 60 * DAY]), np.array([8, 8], np.int32), np.array([60.0, 60.0]))
+    records = simulate(jobs, [plan])
+    lines = ledger(jobs, records, [words], [plan], HORIZON)
+    billed = sum(line.billed_usd for line in lines) + committed_beyond_usd(0, words, records, HORIZON)
+
+    def to_end_of_term(came: int) -> float:
+        return paid(*price, came * DAY, (came + term * -((came - 40) // term)) * DAY)
+
+    first = paid(*price, 0, expiry_day * DAY) if expiry_day < 40 else to_end_of_term(0)
+    whole = 8 * (first + to_end_of_term(0) + (to_end_of_term(delivery) if delivery < 40 else 0.0)) * (1 - discount / 100)
+    assert billed == pytest.approx(whole, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("days", "upfront", "billed", "beyond"),
+    [(90, 100, 17280, 0), (80, 100, 17280, 0), (80, 50, 3 * 2880 + 0.5 * 15360, 960), (91, 0, 17472, 29 * 192), (90, 0, 17280, 0)],
+)
+def test_a_commitment_is_renewed_when_its_term_ends(
+    pool: Callable[..., PoolPlan], days: int, upfront: int, billed: float, beyond: float
+) -> None:
+    """Eight GPUs at 1 USD for terms of 30 d, 5 760 USD each: the share upfront is due on the first day of each, the rest by the hour."""
+    words, plan = terms({"reserved": "1 USD/GPU/h", "term": "30 d", "upfront": f"{upfront}%"}, 1), pool(1, 8)
+    jobs = JobTable.build(np.array([0.0]), np.array([8], np.int32), np.array([60.0]))
+    records = simulate(jobs, [plan])
+    lines = ledger(jobs, records, [words], [plan], days * DAY)
+    assert sum(line.billed_usd for line in lines) == pytest.approx(billed)
+    assert sum(line.effective_usd for line in lines) == pytest.approx(days * 192)
+    assert [line.from_s for line in lines if line.purchase] == ([0.0, 30 * DAY, 60 * DAY] if upfront else [])
+    assert committed_beyond_usd(0, words, records, days * DAY) == pytest.approx(beyond)
 
 
 def test_bought_nodes_cost_what_they_lose_in_value() -> None:
