@@ -10,7 +10,8 @@ from sim.scenario.units import DAY, format_duration
 
 def answers(summary: Summary) -> list[str]:
     """Every sentence that the run can say."""
-    return [*(_breach(summary, one) for one in summary.breaches), *_headroom(summary), *_commitments(summary)]
+    judged = () if summary.unmeasured else summary.breaches
+    return [*(_breach(summary, one) for one in judged), *_headroom(summary), *_commitments(summary)]
 
 
 def _breach(summary: Summary, one: Breach) -> str:

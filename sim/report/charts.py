@@ -56,7 +56,7 @@ def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
         for quantile, wait in zip(curve.quantiles, curve.wait_s, strict=True)
     ]
     chart = (
-        alt.Chart(pd.DataFrame(rows))
+        alt.Chart(pd.DataFrame(rows, columns=["workload", "share", "wait_s", "wait"]))
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
             x=alt.X(
@@ -68,7 +68,7 @@ def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
             y=alt.Y("share:Q", title="share of jobs", axis=alt.Axis(format="%")),
             color=alt.Color("workload:N", scale=alt.Scale(range=COLOURS), title=None),
             order="share:Q",
-            tooltip=["workload", alt.Tooltip("share:Q", format=".1%"), "wait:N"],
+            tooltip=["workload:N", alt.Tooltip("share:Q", format=".1%"), "wait:N"],
         )
     )
     return _themed(chart, width, height, "How long jobs waited")

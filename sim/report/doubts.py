@@ -10,9 +10,9 @@ values, 41 % for four."""
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """One loud line for a figure that stayed less precise than asked, and for each series that had not settled when measuring began."""
+    """One loud line where nothing was measured, for a figure less precise than asked, and for each series that had not settled in time."""
     precision = summary.precision
-    unmet = []
+    unmet = [f"NOTHING WAS MEASURED: {summary.unmeasured}"] if summary.unmeasured else []
     if precision is not None and not precision.met:
         reached = "has no interval" if precision.reached is None else f"is known within ±{precision.reached:.1%} only"
         unmet.append(

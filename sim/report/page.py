@@ -57,9 +57,9 @@ svg { max-width: 100%; height: auto } details { margin: 1rem 0 } pre { backgroun
 
 def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yaml: str) -> str:
     """The report of one run."""
+    waits = () if summary.unmeasured else (wait_curves(summary), waits_by_reason(summary))
     charts = (
-        wait_curves(summary),
-        waits_by_reason(summary),
+        *waits,
         utilisation_over_time(tables["timeline"]),
         backlog_over_time(tables["timeline"]),
         headroom_over_time(tables["timeline"], summary.target_utilisation),
@@ -83,7 +83,7 @@ def comparison_page(comparison: Comparison, scenario_yaml: str) -> str:
             *_list("Answers", answers(summary)),
             *map(_table, (target_rows(summary), workload_rows(summary), pool_rows(summary))),
         ]
-        parts.append(svg(wait_curves(summary)))
+        parts += [] if summary.unmeasured else [svg(wait_curves(summary))]
     return _page(first, [*parts, _source(scenario_yaml)], question=comparison.question)
 
 

@@ -12,6 +12,7 @@ from sim.results.precision import Precision
 from sim.results.statistics import BY_T, Estimate, Intervals, estimate
 from sim.results.warmup import WarmupCheck
 from sim.scenario.scenario import Scenario
+from sim.scenario.units import format_duration
 
 
 class _Part(BaseModel):
@@ -61,7 +62,7 @@ class WaitCurve(_Part):
 
 
 class Summary(_Part):
-    """One plan's results over its replications."""
+    """One plan's results over its replications. `unmeasured` says why no job was measured in any of them; empty where one was."""
 
     schema_version: Literal[1] = 1
     leadtime_version: str
@@ -84,6 +85,7 @@ class Summary(_Part):
     target_utilisation: float
     unusable: dict[str, dict[str, int]]
     notes: tuple[str, ...]
+    unmeasured: str = ""
 
     @property
     def extrapolated(self) -> bool:
@@ -92,6 +94,15 @@ class Summary(_Part):
     def figure(self, name: str) -> Estimate:
         """The named figure; an empty estimate where the run had nothing of that name."""
         return self.figures.get(name, Estimate(mean=None, values=(None,) * self.replications))
+
+
+def why_unmeasured(arrived: int, counted: int, horizon_s: float, warmup_s: float) -> str:
+    """Why nothing is known of any wait: of jobs, so many arrived in all replications, and so many of them after the warm-up."""
+    if not arrived:
+        return f"no job arrived in {format_duration(horizon_s)}; a longer horizon or more arrivals would bring some"
+    if not counted:
+        return f"every job arrived in the warm-up of {format_duration(warmup_s)}; a shorter warm-up or a longer horizon would do"
+    return "every job that arrived after the warm-up was turned away" if warmup_s else "every job was turned away"
 
 
 SHARES = (".goodput", ".utilisation", ".effective_time", ".promises.kept", ".deadlines.met")

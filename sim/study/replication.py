@@ -41,6 +41,7 @@ class Replication:
 
     number: int
     horizon_s: float
+    arrived: int
     figures: dict[str, float]
     wait_quantiles: dict[str, Floats]
     pools: tuple[str, ...]
@@ -99,6 +100,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
     return Replication(
         number=number,
         horizon_s=horizon,
+        arrived=len(table),
         figures=replication_figures(table, records, preparation.pools, plans, lines, scenario.warmup, horizon)
         | timeliness_figures(table, records, routing.delay_usd_per_gpu_hour, scenario.warmup)
         | breach_figures(scenario, table, records, horizon)

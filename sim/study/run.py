@@ -16,7 +16,7 @@ from sim.results.power import power_notes
 from sim.results.precision import Precision, relative_half_width, wanted
 from sim.results.run_folder import write_run
 from sim.results.statistics import Intervals, estimate
-from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts
+from sim.results.summary import Basis, Summary, WaitCurve, join_figures, verdicts, why_unmeasured
 from sim.results.warmup import check_warmup
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
@@ -129,7 +129,8 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
             quantiles=tuple(QUANTILES.tolist()),
             wait_s=tuple(np.mean([one.wait_quantiles[name] for one in done if name in one.wait_quantiles], axis=0).tolist()),
         )
-        for name in first.wait_quantiles
+        for name in scenario.workloads
+        if any(name in one.wait_quantiles for one in done)
     }
     return Summary(
         leadtime_version=sim.__version__,
@@ -152,7 +153,13 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         target_utilisation=scenario.target_utilisation,
         unusable=dict(first.unusable),
         notes=(*power_notes(scenario, preparation.power), *first.notes),
+        unmeasured="" if curves else _why_unmeasured(scenario, done),
     )
+
+
+def _why_unmeasured(scenario: Scenario, done: list[Replication]) -> str:
+    counted = sum(int(one.figures["jobs"]) for one in done)
+    return why_unmeasured(sum(one.arrived for one in done), counted, done[0].horizon_s, scenario.warmup)
 
 
 def _bases(preparation: Preparation) -> Iterable[Basis]:
