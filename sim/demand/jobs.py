@@ -97,6 +97,9 @@ def _replayed(name: str, work: TraceWorkload, jobs: RecordedJobs, horizon: float
     keep = arrival < horizon
     if not keep.any():
         raise InputError.of("no usable row arrives before the horizon", key=f"workloads.{name}")
+    if work.tenant is not None and jobs.tenants:
+        found = f"found {work.tenant!r} beside a trace whose rows name their tenants, {jobs.tenants[0]!r} first; leave it out"
+        raise InputError.of(found, key=f"workloads.{name}.tenant")
     return JobTable.build(
         arrival[keep],
         jobs.gpus[keep],
@@ -109,6 +112,6 @@ def _replayed(name: str, work: TraceWorkload, jobs: RecordedJobs, horizon: float
         deadline_s=np.inf if work.deadline is None else arrival[keep] + work.deadline,
         data_bytes=work.data.size or 0.0 if work.data else 0.0,
         workload=name,
-        tenants=jobs.tenants,
+        tenants=jobs.tenants or (work.tenant or name,),
         tenant=jobs.tenant[keep],
     )

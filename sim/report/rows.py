@@ -99,7 +99,7 @@ def pool_rows(summary: Summary) -> Rows:
 
 
 def tenant_rows(summary: Summary) -> Rows:
-    """Waits of a trace's tenants; no rows where it has one."""
+    """Waits by tenant; no rows where there is one, or one for each workload."""
     names = _parts_of(summary, "tenant")
     parts = ("jobs", "wait.mean", "wait.p50", "wait.p95", "wait.max")
     cells = tuple((name, *(value(part, summary.figure(f"tenant.{name}.{part}").mean) for part in parts)) for name in names)

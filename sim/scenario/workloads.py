@@ -78,7 +78,8 @@ RESTART_S = 5 * MINUTE
 class _Workload(Word):
     """`deadline` counts from a job's arrival; `cost_of_delay` is what each hour until it is done costs, for each GPU it asks for.
 
-    `estimate` is how many times as long as it does take users say a job will; where it is not given they know, or a trace says.
+    `estimate` is how many times as long as it does take users say a job will; where it is not given they know, or a trace says. `tenant` is
+    whose jobs all of them are: by default one of the workload's own name.
     """
 
     priority: Annotated[int, Whole(-1000, "a priority (higher goes first)")] = 0
@@ -149,7 +150,8 @@ class EvaluationWorkload(_Workload):
 class TraceWorkload(_Workload):
     """Recorded jobs with their own arrivals, sizes and durations. `scale` of 1.5 makes them arrive 1.5 times as fast.
 
-    `columns` maps our column names to the file's; `where` keeps the rows whose column holds the value.
+    `columns` maps our column names to the file's; `where` keeps the rows whose column holds the value. All jobs are `tenant`'s, by default
+    one of the workload's own name; a file whose rows name their tenants takes none.
     """
 
     kind: Literal["trace"]

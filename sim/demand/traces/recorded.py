@@ -18,7 +18,8 @@ Bools = NDArray[np.bool_]
 class RecordedJobs:
     """Usable rows, ordered by submission; `submit_s` counts from the first of them.
 
-    `estimate_s` and `logged_wait_s` are NaN where the trace has none. `unusable` maps a reason to a number of rows.
+    `estimate_s` and `logged_wait_s` are NaN where the trace has none, `tenants` is empty where it names none. `unusable` maps a reason to
+    a number of rows.
     """
 
     submit_s: Floats
@@ -77,7 +78,7 @@ class RecordedJobs:
             raise InputError.of(f"has no usable row ({found}); check 'columns' and 'format'", where=str(path))
         order = np.flatnonzero(usable)[np.argsort(submit_s[usable], kind="stable")]
         nothing = np.full(count, np.nan)
-        names, code = np.unique(np.full(count, "all") if tenant is None else tenant[:].astype(str), return_inverse=True)
+        names, code = np.unique(np.full(count, "") if tenant is None else tenant[:].astype(str), return_inverse=True)
         return cls(
             submit_s=submit_s[order] - submit_s[order[0]],
             gpus=gpus[order].astype(np.int32),
@@ -85,7 +86,7 @@ class RecordedJobs:
             estimate_s=(nothing if estimate_s is None else estimate_s)[order],
             priority=np.nan_to_num(np.zeros(count) if priority is None else priority)[order].astype(np.int32),
             tenant=code[order].astype(np.int32),
-            tenants=tuple(str(name) for name in names),
+            tenants=() if tenant is None else tuple(str(name) for name in names),
             logged_wait_s=(nothing if logged_wait_s is None else logged_wait_s)[order],
             unusable=unusable,
             began_s=float(submit_s[order[0]]),
