@@ -13,6 +13,7 @@ from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 from sim.results.admissions import admission_figures
+from sim.results.backlog import backlog_figures
 from sim.results.blocked import blocked_figures
 from sim.results.commitments import BEYOND, commitment_figures, committed_beyond_usd
 from sim.results.egress import transfer_figures
@@ -39,13 +40,11 @@ def replication_figures(
     """Every figure of one replication; NaN where there was nothing to measure."""
     figures = wait_figures(jobs, records, warmup_s)
     figures |= blocked_figures(jobs, records, warmup_s) | admission_figures(jobs, records, warmup_s)
-    figures |= transfer_figures(records, lines, horizon_s)
+    figures |= transfer_figures(records, lines, horizon_s) | backlog_figures(jobs, records, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
     paid = np.array([paid_spans(index, plan, records).integral(0.0, horizon_s) for index, plan in enumerate(plans)]) / HOUR
     had = np.array([_had(index, plan, records, paid[index], horizon_s) for index, plan in enumerate(plans)])
     cost = sum(line.effective_usd for line in lines)
-    late = (jobs.arrival_s < horizon_s) & (records.start_s > horizon_s)
-    run = records.end_s - records.start_s
     losses = loss_figures(jobs, records, plans, horizon_s)
     figures |= losses | {
         "cost.usd": cost,
@@ -57,9 +56,7 @@ def replication_figures(
         "gpu_hours.paid": float(paid.sum()),
         "goodput": _ratio(losses["losses.useful_gpu_hours"], float(paid.sum())),
         "utilisation": _ratio(float(used.sum()), float(had.sum())),
-        "backlog.end_gpu_hours": float((records.gpus[late] * run[late]).sum()) / HOUR,
-        "backlog.end_jobs": float(late.sum()),
-        "migrations": float(len(records.migrations)),
+        "migrations": float(sum(one.time_s < horizon_s for one in records.migrations)),
         "makespan_s": float(records.end_s[records.accepted].max(initial=0.0)),
     }
     for index, name in enumerate(jobs.workloads):

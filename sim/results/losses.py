@@ -60,15 +60,9 @@ def loss_figures(jobs: JobTable, records: Records, plans: Sequence[PoolPlan], ho
 def _running(jobs: JobTable, records: Records, horizon_s: float) -> dict[str, float]:
     run = runs(jobs, records)
     gpus = run.gpus
-    cut = records.attempts
-    again = np.zeros(len(jobs), bool)
-    again[[one.job for one in cut]] = True
-    restart_s = np.where(again, jobs.restart_s, 0.0)[records.accepted]
-    restart = np.concatenate([restart_s, np.array([one.restart_s for one in cut], np.float64)])
-    lost = np.concatenate([np.zeros(len(restart_s)), np.array([one.lost_s for one in cut], np.float64)])
     went = {
-        "restart": overlap_s(run.start_s, run.start_s + restart, 0.0, horizon_s),
-        "lost_work": overlap_s(run.end_s - lost, run.end_s, 0.0, horizon_s),
+        "restart": overlap_s(run.start_s, run.start_s + run.restart_s, 0.0, horizon_s),
+        "lost_work": overlap_s(run.end_s - run.lost_s, run.end_s, 0.0, horizon_s),
     }
     totals = {part: float((seconds * gpus).sum()) / HOUR for part, seconds in went.items()}
     used = float((overlap_s(run.start_s, run.end_s, 0.0, horizon_s) * gpus).sum()) / HOUR

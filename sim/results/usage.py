@@ -19,7 +19,8 @@ def overlap_s(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> Flo
 class Runs:
     """Every run of every job, those cut short included: one row each, the jobs' last runs first, in the order of the table.
 
-    A rejected job has none. `gpus` are those that the run had, which of an elastic job need not be those it asks for.
+    A rejected job has none. `gpus` are those that the run had, which of an elastic job need not be those it asks for. Of its seconds,
+    `restart_s` went into starting again, and what was done in the last `lost_s` was not saved.
     """
 
     job: NDArray[np.int64]
@@ -27,17 +28,23 @@ class Runs:
     start_s: Floats
     end_s: Floats
     gpus: NDArray[np.int32]
+    restart_s: Floats
+    lost_s: Floats
 
 
 def runs(jobs: JobTable, records: Records) -> Runs:
     """The last runs and the attempts before them."""
     last, cut = np.arange(len(jobs))[records.accepted], records.attempts
+    again = np.zeros(len(jobs), bool)
+    again[[one.job for one in cut]] = True
     return Runs(
         np.concatenate([last, np.array([one.job for one in cut], np.int64)]),
         np.concatenate([records.pool[last].astype(np.int64), np.array([one.pool for one in cut], np.int64)]),
         np.concatenate([records.start_s[last], np.array([one.start_s for one in cut], np.float64)]),
         np.concatenate([records.end_s[last], np.array([one.end_s for one in cut], np.float64)]),
         np.concatenate([records.gpus[last], np.array([one.gpus for one in cut], np.int32)]),
+        np.concatenate([np.where(again, jobs.restart_s, 0.0)[last], np.array([one.restart_s for one in cut], np.float64)]),
+        np.concatenate([np.zeros(len(last)), np.array([one.lost_s for one in cut], np.float64)]),
     )
 
 
