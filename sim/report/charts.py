@@ -11,6 +11,7 @@ from sim.report.sensitivity_rows import input_names
 from sim.report.words import REASONS_IN_WORDS, title
 from sim.results.headroom import moving_headroom
 from sim.results.ledger import UNUSED
+from sim.results.statistics import described
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR, MINUTE, format_duration
 from sim.study.optimisation import Optimisation
@@ -227,7 +228,7 @@ def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
         )
     data = pd.DataFrame(rows, columns=["plan", "values", "cost", "wait", "low", "high", "which"])
     unit = ""
-    if "slowdown" not in sweep.target:
+    if described(sweep.target) != "slowdown":
         data, unit = _in_one_unit(data)
     x = alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6))
     y = alt.Y("wait:Q", title=", ".join(filter(None, (title(sweep.target), unit))))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sim.results.commitments import BEYOND
 from sim.results.difference import Difference
-from sim.results.statistics import Estimate
+from sim.results.statistics import Estimate, described
 from sim.scenario.units import format_duration
 
 TITLES = {
@@ -117,9 +117,9 @@ def value(figure: str, number: float | None) -> str:
     if number is None or not math.isfinite(number):
         return "–"
     last = figure.rsplit(".", 2)
-    if "slowdown" in last:
+    if described(figure) == "slowdown":
         return f"{number:.3g}×"
-    if {"wait", "jct", "logged_wait"} & set(last) or figure.endswith("_s"):
+    if described(figure) in ("wait", "jct", "logged_wait") or figure.endswith("_s"):
         return format_duration(number)
     if "usd" in last[-1]:
         return usd(number)

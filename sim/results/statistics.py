@@ -24,6 +24,12 @@ def describe(values: Floats) -> dict[str, float]:
     return {"mean": float(values.mean()), "p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(values.max())}
 
 
+def described(figure: str) -> str:
+    """What a figure is a statistic of, whatever its workload is called: ``wait`` of ``workload.tunes.wait.p95``, nothing of ``jobs``."""
+    *_, what, statistic = ("", "", *figure.split("."))
+    return what if statistic in STATISTICS else ""
+
+
 @dataclass(frozen=True)
 class Intervals:
     """How intervals are made: by Student's t, or by a bootstrap whose resamples come from `seed`; from `pairs` of antithetic replications,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sim.cost.validation import Validated
 from sim.results.breach import Breach
 from sim.results.precision import Precision
-from sim.results.statistics import BY_T, Estimate, Intervals, estimate
+from sim.results.statistics import BY_T, Estimate, Intervals, described, estimate
 from sim.results.warmup import WarmupCheck
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import format_duration
@@ -115,7 +115,7 @@ def join_figures(replications: Sequence[Mapping[str, float]], intervals: Interva
     return {
         name: estimate(
             [figures.get(name) for figures in replications],
-            least=-math.inf if name.startswith("headroom.") else 1.0 if "slowdown" in name.split(".") else 0.0,
+            least=-math.inf if name.startswith("headroom.") else 1.0 if described(name) == "slowdown" else 0.0,
             most=1.0 if f".{name}".endswith(SHARES) else math.inf,
             intervals=intervals,
             name=name,

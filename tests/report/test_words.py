@@ -6,7 +6,7 @@ import pytest
 
 from sim.cost.datasheets import DATASHEETS, datasheet_calibration
 from sim.report.calibration_rows import how_to_use
-from sim.report.words import usd
+from sim.report.words import usd, value
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,21 @@ from sim.report.words import usd
 )
 def test_money(dollars: float, said: str) -> None:
     assert usd(dollars) == said
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ("workload.slowdown.jobs", "90"),
+        ("workload.wait.jobs", "90"),
+        ("workload.slowdown.wait.p95", "1.5 min"),
+        ("workload.wait.slowdown.p95", "90×"),
+        ("wait.mean", "1.5 min"),
+        ("slowdown.mean", "90×"),
+    ],
+)
+def test_a_figure_has_its_unit_whatever_its_workload_is_called(figure: str, said: str) -> None:
+    assert value(figure, 90.0) == said
 
 
 def test_a_profile_says_what_to_do_with_it() -> None:

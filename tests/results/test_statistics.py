@@ -55,4 +55,6 @@ def test_no_share_is_said_to_be_over_the_whole_and_no_slowdown_under_it() -> Non
     figures = join_figures(replications)
     assert {name for name, one in figures.items() if one.high == 1.0} == set(figures) - {"commitment.break_even_utilisation"}
     assert join_figures([{"workload.w.slowdown.p95": one} for one in (1.1, 1.9)])["workload.w.slowdown.p95"].low == 1.0
+    of_a_name = join_figures([{"workload.slowdown.wait.mean": one, "workload.slowdown.jobs": one} for one in (0.1, 0.2)])
+    assert all(one.low is not None and one.low < 0.15 for one in of_a_name.values())
     assert (figures["commitment.break_even_utilisation"].high or 0.0) > 1.0
