@@ -93,6 +93,13 @@ def test_absolute_timestamps_and_all_columns(tmp_path: Path) -> None:
     assert jobs.estimate_s[1] == 20
 
 
+def test_an_estimate_of_nothing_is_none(tmp_path: Path) -> None:
+    """−1 and 0 are written where nobody estimated, and a blank: believed, they would have such jobs backfilled anywhere."""
+    path = tmp_path / "jobs.csv"
+    path.write_text("submit_s,gpus,duration_s,estimate_s\n0,1,10,-1\n1,1,10,0\n2,1,10,\n3,1,10,20\n", encoding="utf-8")
+    assert np.isnan(read_trace(path, "csv", {}, {}).estimate_s).tolist() == [True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("first", "notes"),
     [

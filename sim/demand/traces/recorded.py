@@ -18,8 +18,8 @@ Bools = NDArray[np.bool_]
 class RecordedJobs:
     """Usable rows, ordered by submission; `submit_s` counts from the first of them.
 
-    `estimate_s` and `logged_wait_s` are NaN where the trace has none, `tenants` is empty where it names none. `unusable` maps a reason to
-    a number of rows.
+    `estimate_s` and `logged_wait_s` are NaN where the trace has none (−1 or 0 is no estimate), `tenants` is empty where it names none.
+    `unusable` maps a reason to a number of rows.
     """
 
     submit_s: Floats
@@ -83,7 +83,7 @@ class RecordedJobs:
             submit_s=submit_s[order] - submit_s[order[0]],
             gpus=gpus[order].astype(np.int32),
             duration_s=duration_s[order],
-            estimate_s=(nothing if estimate_s is None else estimate_s)[order],
+            estimate_s=(nothing if estimate_s is None else np.where(estimate_s > 0, estimate_s, np.nan))[order],
             priority=np.nan_to_num(np.zeros(count) if priority is None else priority)[order].astype(np.int32),
             tenant=code[order].astype(np.int32),
             tenants=() if tenant is None else tuple(str(name) for name in names),

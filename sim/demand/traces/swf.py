@@ -34,7 +34,7 @@ def read_swf(path: Path, columns: dict[str, str], where: dict[str, str]) -> Reco
         run,
         refused=[("submitted before time 0", submit < 0)],
         tenant=np.array([f"user-{int(number)}" if number >= 0 else "unknown" for number in user], object) if (user >= 0).any() else None,
-        estimate_s=np.where(estimate > 0, estimate, np.nan),
+        estimate_s=estimate,
         logged_wait_s=np.where(wait >= 0, wait, np.nan),
     )
 
