@@ -2,7 +2,7 @@
 
 Running: useful, `restart` (starting again after an interruption) and `lost_work` (done and never saved). Not running: `broken` (paid, and
 down), `fragmentation` (free while jobs waited for the pool: too scattered, or waiting for the rest of a gang's nodes) and `idle` (free,
-and nobody waited).
+and nobody waited, or only for data on the way).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from sim.demand.table import Floats, JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.records import RESIZE, Records
 from sim.results.paid import paid_spans
-from sim.results.usage import overlap_s, queued_from_s, runs
+from sim.results.usage import overlap_s, runs
+from sim.results.wait_pieces import DATA, Pieces, wait_pieces
 from sim.scenario.units import HOUR
 
 PARTS = ("useful", "restart", "lost_work", "broken", "fragmentation", "idle")
@@ -44,8 +45,10 @@ def loss_figures(jobs: JobTable, records: Records, plans: Sequence[PoolPlan], ho
     Where jobs are elastic, ``resizes``.
     """
     totals = dict.fromkeys(PARTS, 0.0) | _running(jobs, records, horizon_s)
+    pieces = wait_pieces(jobs, records)
     for index, plan in enumerate(plans):
-        for part, hours in _not_running(jobs, records, index, plan, horizon_s).items():
+        queued = pieces.rows((pieces.pool == index) & (pieces.reason != DATA))
+        for part, hours in _not_running(jobs, records, index, plan, queued, horizon_s).items():
             totals[part] += hours
     figures = {f"losses.{part}_gpu_hours": hours for part, hours in totals.items()}
     ran = totals["useful"] + totals["restart"] + totals["lost_work"]
@@ -69,11 +72,11 @@ def _running(jobs: JobTable, records: Records, horizon_s: float) -> dict[str, fl
     return totals | {"useful": used - sum(totals.values())}
 
 
-def _not_running(jobs: JobTable, records: Records, pool: int, plan: PoolPlan, horizon_s: float) -> dict[str, float]:
+def _not_running(jobs: JobTable, records: Records, pool: int, plan: PoolPlan, waits_here: Pieces, horizon_s: float) -> dict[str, float]:
     run = runs(jobs, records)
     here = run.pool == pool
     used = _Steps.spans(run.start_s[here], run.end_s[here], run.gpus[here].astype(np.float64))
-    queued = _Steps.spans(queued_from_s(jobs, records)[here], run.start_s[here], np.ones(int(here.sum())))
+    queued = _Steps.spans(waits_here.from_s, waits_here.to_s, np.ones(len(waits_here.job)))
     spans = paid_spans(pool, plan, records)
     paid = _Steps.spans(spans.from_s, spans.to_s, spans.gpus)
     down = _Steps(np.empty(0), np.empty(0)) if pool in records.leases else _Steps.levels(records.down, pool)
