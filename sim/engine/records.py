@@ -38,7 +38,7 @@ class Transfer(NamedTuple):
 
 
 class Provisioned(NamedTuple):
-    """`gpus` that a job was given at `asked_s`, on nodes that came with the provider's answer at `ready_s`."""
+    """`gpus` that a job was given at `asked_s`, on nodes that came with the provider's answer at `ready_s`, or were lost then before it."""
 
     job: int
     pool: int
@@ -96,6 +96,11 @@ class Records:
 
     def note_closed(self, pool: int, time_s: float, gpus: int) -> None:
         self.closed.append((pool, time_s, gpus))
+
+    def note_lost_before_ready(self, job: int, time_s: float) -> None:
+        """A job waits no more for the nodes that were last asked for it."""
+        last = next(index for index in range(len(self.provisioned) - 1, -1, -1) if self.provisioned[index].job == job)
+        self.provisioned[last] = self.provisioned[last]._replace(ready_s=time_s)
 
     def note_leases(self, pool: int, from_s: Sequence[float], to_s: Sequence[float]) -> None:
         self.leases[pool] = (np.array(from_s), np.array(to_s))

@@ -102,6 +102,8 @@ class VolatilePool(Pool):
             self._leases.idle(run.place, now)
         if self._observers:
             self._tell_ended(job)
+        if now < start:
+            self._records.note_lost_before_ready(job, now)
         if now > start:  # else its nodes had not come yet, and it loses nothing
             self._attained[job] = self._attained.get(job, 0.0) + gpus * (now - start)
             if cause == RESIZE:

@@ -45,6 +45,15 @@ def test_free_gpus_on_several_nodes_are_no_node(pool: MakePool) -> None:
     assert reasons(jobs, simulate(jobs, [pool(2, 8)]), 2) == {"fragmentation": 29.0}
 
 
+def test_nodes_lost_before_they_came_are_no_longer_waited_for(pool: MakePool) -> None:
+    """Asked for at 0 s, an hour away, lost at 1 800 s for an hour, asked for anew: 1 800 and 3 600 s for answers, 3 600 s broken."""
+    one = table([(0.0, 8, 50.0)])
+    cold = pool(1, 8, keep_warm_s=0.0, draw_delay=lambda: 3600.0, mean_delay_s=3600.0, changes=(failing([(1800.0, 3600.0, {0})]),))
+    records = simulate(one, [cold])
+    assert records.start_s.tolist() == [9000.0]
+    assert reasons(one, records, 0) == {"provisioning": 5400.0, "broken": 3600.0}
+
+
 def test_nodes_to_come_broken_nodes_and_answers_are_told_apart(pool: MakePool) -> None:
     """A delivery at 20 s; a node that breaks at 5 s under a job and is mended at 15 s; an on-demand answer of 30 s."""
     one = table([(0.0, 8, 5.0)])
