@@ -14,7 +14,7 @@ from sim.engine.placement import Place, nodes_of
 from sim.engine.pool import Completion, PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import RESIZE, Records
-from sim.engine.remaining import Remaining
+from sim.engine.remaining import Remaining, checkpoints
 from sim.engine.tenant_usage import TenantUsage
 from sim.engine.volatile_pool import VolatilePool
 
@@ -44,8 +44,7 @@ class ElasticPool(VolatilePool):
         """Look when the job, which makes progress from so many seconds after its start on, writes its next checkpoint before its end."""
         made = self.clock._now - self._start[job] - progress_from_s
         every = self._every[job]
-        count = max(int(made / every + 1e-6), 0) + 1
-        at = self._start[job] + progress_from_s + count * every
+        at = self._start[job] + progress_from_s + (checkpoints(made, every) + 1) * every
         self._looks.pop(job, None)
         if at < self._end[job]:
             look = self._looks[job] = Completion([self._look], job, None)

@@ -14,7 +14,14 @@ from sim.demand.table import JobTable, cells
 from sim.scenario.errors import InputError
 
 MOST_RUNS = 10_000
+_ROUNDING = 1e-6
+"""Of the time between two checkpoints."""
 RIGID: Mapping[int, Sequence[float]] = {}
+
+
+def checkpoints(progress_s: float, every_s: float) -> int:
+    """How many checkpoints a run has written; one that is due now is written, though rounding may put the instant a little before it."""
+    return int(max(progress_s, 0.0) / every_s + _ROUNDING)
 
 
 class Cut(NamedTuple):
@@ -103,7 +110,7 @@ class Remaining:
         every, save = self._checkpoint[job], self._save[job]
         saved = 0.0
         if every < np.inf:
-            saved = progress // every * every
+            saved = min(checkpoints(progress, every) * every, progress)
             if 0 < notice_s >= save:
                 saved = max(saved, progress - save)
         return restart, progress, saved

@@ -55,6 +55,14 @@ def assert_conserved(jobs: JobTable, records: Records, most: list[int]) -> None:
     np.testing.assert_allclose(done - np.where(again, jobs.restart_s, 0.0), jobs.duration_s[0], atol=1e-6)
 
 
+def test_a_checkpoint_due_as_a_run_is_cut_short_was_written(pool: Callable[..., PoolPlan]) -> None:
+    """Every 1.1 h, and an outage at 3.3 h: in floating point 3.3 h is a little less than three times as long."""
+    jobs = JobTable.build(np.zeros(1), np.full(1, 8, np.int32), np.full(1, 36000.0), checkpoint_s=1.1 * 3600)
+    records = simulate(jobs, [pool(1, 8, changes=(failing([(3.3 * 3600, 3600.0, {0})]),))])
+    assert records.attempts[0].lost_s == 0.0
+    assert records.end_s[0] == pytest.approx(39600.0)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(ROW, min_size=1, max_size=40),
