@@ -106,9 +106,9 @@ def first_in_line(pieces: Pieces) -> tuple[Ints, Floats, Floats]:
     return np.array(row, np.int64), np.array(low), np.array(high)
 
 
-def blocked_seconds(jobs: JobTable, records: Records) -> Floats:
-    """Seconds by job and reason, of shape (jobs, reasons); a job's row adds up to its wait."""
-    pieces = wait_pieces(jobs, records)
+def blocked_seconds(jobs: JobTable, records: Records, pieces: Pieces | None = None) -> Floats:
+    """Seconds by job and reason, of shape (jobs, reasons); a job's row adds up to its wait. `pieces` where its parts are known already."""
+    pieces = wait_pieces(jobs, records) if pieces is None else pieces
     seconds = np.zeros((len(jobs), len(REASONS)))
     known = pieces.reason != IN_QUEUE
     np.add.at(seconds, (pieces.job[known], pieces.reason[known]), (pieces.to_s - pieces.from_s)[known])
@@ -136,9 +136,9 @@ def _time_in(time_s: Floats, state: NDArray[np.bool_]) -> Floats:
     return np.concatenate([[0.0], np.cumsum(np.diff(time_s) * state[:-1])])
 
 
-def blocked_figures(jobs: JobTable, records: Records, warmup_s: float) -> dict[str, float]:
+def blocked_figures(jobs: JobTable, records: Records, warmup_s: float, pieces: Pieces | None = None) -> dict[str, float]:
     """``blocked.REASON``: the mean seconds that jobs waited for that reason, of all and by workload; they add up to ``wait.mean``."""
-    seconds = blocked_seconds(jobs, records)
+    seconds = blocked_seconds(jobs, records, pieces)
     measured = (jobs.arrival_s >= warmup_s) & records.accepted
     groups = {"": measured} | {f"workload.{name}.": measured & (jobs.workload == index) for index, name in enumerate(jobs.workloads)}
     return {

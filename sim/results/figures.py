@@ -23,6 +23,7 @@ from sim.results.paid import paid_spans
 from sim.results.power import energy_figures
 from sim.results.unit_costs import unit_cost_figures
 from sim.results.usage import capacity_gpu_s, used_gpu_s
+from sim.results.wait_pieces import wait_pieces
 from sim.results.waits import wait_figures
 from sim.scenario.providers import Pool
 from sim.scenario.units import HOUR
@@ -38,14 +39,14 @@ def replication_figures(
     horizon_s: float,
 ) -> dict[str, float]:
     """Every figure of one replication; NaN where there was nothing to measure."""
-    figures = wait_figures(jobs, records, warmup_s)
-    figures |= blocked_figures(jobs, records, warmup_s) | admission_figures(jobs, records, warmup_s)
+    figures, pieces = wait_figures(jobs, records, warmup_s), wait_pieces(jobs, records)
+    figures |= blocked_figures(jobs, records, warmup_s, pieces) | admission_figures(jobs, records, warmup_s)
     figures |= transfer_figures(records, lines, horizon_s) | backlog_figures(jobs, records, horizon_s)
     used = used_gpu_s(jobs, records, 0.0, horizon_s, len(plans)) / HOUR
     paid = np.array([paid_spans(index, plan, records).integral(0.0, horizon_s) for index, plan in enumerate(plans)]) / HOUR
     had = np.array([_had(index, plan, records, paid[index], horizon_s) for index, plan in enumerate(plans)])
     cost = sum(line.effective_usd for line in lines)
-    losses = loss_figures(jobs, records, plans, horizon_s)
+    losses = loss_figures(jobs, records, plans, horizon_s, pieces)
     figures |= losses | {
         "cost.usd": cost,
         "cost.billed_usd": sum(line.billed_usd for line in lines),

@@ -39,13 +39,15 @@ class _Steps:
         return cls(time, np.diff(level, prepend=0.0))
 
 
-def loss_figures(jobs: JobTable, records: Records, plans: Sequence[PoolPlan], horizon_s: float) -> dict[str, float]:
+def loss_figures(
+    jobs: JobTable, records: Records, plans: Sequence[PoolPlan], horizon_s: float, pieces: Pieces | None = None
+) -> dict[str, float]:
     """``losses.PART_gpu_hours`` by part, over [0, horizon]; ``interruptions.CAUSE``, and the share of running time that was useful.
 
-    Where jobs are elastic, ``resizes``.
+    Where jobs are elastic, ``resizes``. `pieces` are the parts of waits, where they are known already.
     """
     totals = dict.fromkeys(PARTS, 0.0) | _running(jobs, records, horizon_s)
-    pieces = wait_pieces(jobs, records)
+    pieces = wait_pieces(jobs, records) if pieces is None else pieces
     for index, plan in enumerate(plans):
         queued = pieces.rows((pieces.pool == index) & (pieces.reason != DATA))
         for part, hours in _not_running(jobs, records, index, plan, queued, horizon_s).items():
