@@ -6,6 +6,7 @@ electricity included, over the on-demand price. Used less than that, buying the 
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import ceil, inf
 
 from sim.cost.prices import LIST_PRICES
@@ -37,13 +38,17 @@ def upfront_payments(index: int, pool: Pool, records: Records, horizon_s: float)
 
 
 def committed_beyond_usd(index: int, pool: Pool, records: Records, horizon_s: float) -> float:
-    """What the terms of a reserved pool that run at the horizon still oblige to pay after it, upfront payments aside."""
+    """What the terms of a reserved pool that run at the horizon still oblige to pay after it, upfront payments aside, and one whole term of
+    nodes that come only then: a late delivery is no smaller a commitment."""
     if not isinstance(pool.offer, ReservedOffer):
         return 0.0
-    terms = tariff(pool)
-    after = [(end, gpus) for _, end, gpus in _terms(index, pool.offer.term, records, horizon_s) if end > horizon_s]
-    owed = sum(gpus * float(terms.price.between(horizon_s, end)) for end, gpus in after) / HOUR
-    return owed * (1 - terms.discount) * (1 - terms.upfront)
+    terms, term_s = tariff(pool), pool.offer.term
+    after = [(end, gpus) for _, end, gpus in _terms(index, term_s, records, horizon_s) if end > horizon_s]
+    owed = sum(gpus * float(terms.price.between(horizon_s, end)) for end, gpus in after) * (1 - terms.upfront)
+    held = [(0.0, 0), *((time, gpus) for which, time, gpus in records.capacity if which == index)]
+    late = [(time, more - fewer) for (_, fewer), (time, more) in pairwise(held) if time >= horizon_s and more > fewer]
+    owed += sum(gpus * float(terms.price.between(time, time + term_s)) for time, gpus in late)
+    return owed * (1 - terms.discount) / HOUR
 
 
 def _terms(index: int, term_s: float, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:

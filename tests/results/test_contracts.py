@@ -134,7 +134,8 @@ def test_every_term_of_a_commitment_is_billed_once(
     delivery: int,
     expiry_day: int,
 ) -> None:
-    """What was billed and what is still owed pay for every hour from when nodes come until they leave, or the running term ends."""
+    """What was billed and what is still owed pay for every hour from when nodes come until they leave, or the running term ends; of nodes
+    that come after the horizon, for a term."""
     offer = {"reserved": cents(*price), "term": f"{term} d", "discount": f"{discount}%", "upfront": f"{upfront}%"}
     leaving = {"changes": (lambda site, _: expiry(site, expiry_day * DAY, 1, "interrupt"),), "expiring": 1}
     plan, words = pool(2, 8, deliveries=((delivery * DAY, 1),), **leaving), terms(offer)
@@ -147,7 +148,8 @@ def test_every_term_of_a_commitment_is_billed_once(
         return paid(*price, came * DAY, (came + term * -((came - 40) // term)) * DAY)
 
     first = paid(*price, 0, expiry_day * DAY) if expiry_day < 40 else to_end_of_term(0)
-    whole = 8 * (first + to_end_of_term(0) + (to_end_of_term(delivery) if delivery < 40 else 0.0)) * (1 - discount / 100)
+    delivered = to_end_of_term(delivery) if delivery < 40 else paid(*price, delivery * DAY, (delivery + term) * DAY)
+    whole = 8 * (first + to_end_of_term(0) + delivered) * (1 - discount / 100)
     assert billed == pytest.approx(whole, abs=0.005)
 
 
