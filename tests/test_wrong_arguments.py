@@ -22,7 +22,10 @@ from sim.scenario.nearest import MOST_NAMED, nearest
         (["run", "x", "--seed"], "leadtime: --seed: needs a value; 'leadtime run --help' says more"),
         (["run", "x", "--check=3"], "leadtime: --check: found '3', but it takes no value; 'leadtime run --help' says more"),
         (["run", "x", "--workers", "2", "--cluster", "y"], "leadtime: --cluster: does not go with --workers; give one of them;"),
-        (["estimate", "cooking"], "leadtime: KIND: found 'cooking'; known here: evaluation, merge, training; 'leadtime estimate --help'"),
+        (
+            ["estimate", "cooking"],
+            "leadtime: KIND: found 'cooking'; known here: evaluation, merge, serving, training; 'leadtime estimate --help'",
+        ),
         (["scenarios", "x"], "leadtime: found 'x', which is no argument here; 'leadtime --help' says more"),
     ],
 )

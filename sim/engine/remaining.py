@@ -19,6 +19,10 @@ _ROUNDING = 1e-6
 RIGID: Mapping[int, Sequence[float]] = {}
 
 
+class NeverDoneError(InputError):
+    """A job that does not get through, however often it starts."""
+
+
 def checkpoints(progress_s: float, every_s: float) -> int:
     """How many checkpoints a run has written; one that is due now is written, though rounding may put the instant a little before it."""
     return int(max(progress_s, 0.0) / every_s + _ROUNDING)
@@ -118,7 +122,7 @@ class Remaining:
     def _count(self, job: int) -> None:
         runs = self._runs[job] = self._runs.get(job, 0) + 1
         if runs > MOST_RUNS:
-            raise InputError.of(
+            raise NeverDoneError.of(
                 f"a job on {self.table.gpus[job]} GPUs was interrupted {runs} times and does not get through; checkpoint more often, "
                 "restart faster, ask for fewer GPUs, or give it nodes that stay longer",
                 key=f"workloads.{self.table.workloads[self.table.workload[job]]}",

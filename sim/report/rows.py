@@ -114,10 +114,11 @@ def target_rows(summary: Summary) -> Rows:
             format_duration(verdict.limit_s),
             with_interval(verdict.figure, summary.figure(verdict.figure)),
             verdict.outcome,
+            "{} of {}".format(*summary.figure(verdict.figure).within(verdict.limit_s)),
         )
         for verdict in summary.verdicts
     )
-    return Rows("Targets", ("workload", "statistic of wait", "at most", "simulated", "outcome"), cells)
+    return Rows("Targets", ("workload", "statistic of wait", "at most", "simulated", "on average", "met in replications"), cells)
 
 
 def plan_rows(comparison: Comparison) -> Rows:

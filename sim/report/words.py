@@ -84,8 +84,8 @@ def usd(value: float) -> str:
         if size >= limit:
             scale = {"B": 1e9, "M": 1e6, "k": 1e3}[suffix]
             return f"{sign}${size / scale:.3g}{suffix}"
-    if 0 < size < 1e-6:
-        return f"{sign}${size:.1e}"
+    if size < 1e-6:  # what rounding leaves of a sum that is nothing
+        return "$0.00"
     if 0 < size < 0.0995:  # two significant digits, never $0.00
         return f"{sign}${size:.{1 - math.floor(math.log10(size))}f}"
     return f"{sign}${size:,.2f}" if size < 100 else f"{sign}${size:,.0f}"

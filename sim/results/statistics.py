@@ -54,6 +54,11 @@ class Estimate(BaseModel):
     values: tuple[float | None, ...]
     """The figure in each replication; null where it had nothing to measure."""
 
+    def within(self, limit: float) -> tuple[int, int]:
+        """How many replications kept the figure to `limit`, of those that measured it."""
+        measured = [value for value in self.values if value is not None]
+        return sum(value <= limit for value in measured), len(measured)
+
 
 def estimate(
     values: Sequence[float | None], *, least: float = -math.inf, most: float = math.inf, intervals: Intervals = BY_T, name: str = ""

@@ -24,7 +24,7 @@ class Scenario(Word):
     name: Name
     horizon: PositiveDuration | None = None
     warmup: Duration = 0.0
-    seed: Annotated[int, Whole(0, "the seed")] = 1
+    seed: Annotated[int, Whole(0, "the seed", most=2**63)] = 1
     replications: Annotated[int, Whole(1, "the number of replications")] = 5
     until: Until | None = None
     intervals: Literal["t", "bootstrap"] = "t"

@@ -37,6 +37,8 @@ POWER_UNITS = {"W": 1.0, "kW": 1e3, "MW": 1e6}
 CAPEX_UNITS = {f"{money}/{of}": (scale, of) for of in ("node", "GPU") for money, scale in (("USD", 1.0), ("kUSD", 1e3))}
 GROWTH_UNITS = {"%/d": DAY, "%/w": WEEK, "%/month": MONTH, "%/y": YEAR}
 
+MOST = 1e21
+"""Of any quantity in its base unit: beyond this nothing is planned, and sums of it overflow."""
 _QUANTITY = re.compile(r"^\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*$")
 _DATE = re.compile(r"^\s*\d{4}-\d{1,2}-\d{1,2}")
 
@@ -60,7 +62,7 @@ def _quantity(what: str, units: Mapping[str, float], example: str, *, minimum: f
             bare = parts is not None and parts[1] == ""
             problem = "which has no unit" if bare else "which cannot be read"
             if parts is not None and not bare:
-                problem = f"whose unit {parts[1]!r} does not fit"
+                problem = f"whose unit {parts[1]!r} does not fit" + _meant(parts[1], units)
             if isinstance(value, str) and _DATE.match(value):
                 problem = "which is a date, and times count from the start of what is simulated"
             raise PydanticCustomError(
@@ -68,6 +70,8 @@ def _quantity(what: str, units: Mapping[str, float], example: str, *, minimum: f
                 {"found": repr(value), "problem": problem, "what": what, "names": names, "example": example},
             )  # fmt: skip
         number = parts[0] * units[parts[1]]
+        if number > MOST:
+            raise PydanticCustomError("quantity_range", "found {found}; {what} is never that large", {"found": repr(value), "what": what})
         if number < minimum or (number == 0 and not zero):
             bound = "be more than 0" if not zero else f"not be under {minimum:g}"
             raise PydanticCustomError(
@@ -77,6 +81,12 @@ def _quantity(what: str, units: Mapping[str, float], example: str, *, minimum: f
         return number
 
     return parse
+
+
+def _meant(unit: str, units: Mapping[str, float]) -> str:
+    """The longest unit that this one begins with, as ``days`` does; nothing where it begins with none."""
+    longest = max((one for one in units if unit.startswith(one)), key=len, default="")
+    return f" (did you mean {longest!r}?)" if longest else ""
 
 
 def _schema(description: str, example: str) -> WithJsonSchema:
@@ -144,7 +154,7 @@ def _parse_growth(value: object) -> float:
 Growth = Annotated[float, BeforeValidator(_parse_growth), _schema("compound growth", "10%/month")]
 
 
-def _parse_whole(minimum: int, what: str) -> Callable[[object], int]:
+def _parse_whole(minimum: int, what: str, most: int) -> Callable[[object], int]:
     def parse(value: object) -> int:
         if isinstance(value, str):  # mapping keys and --set values may come as text
             value = int(value) if value.strip().lstrip("+-").isdigit() else value
@@ -153,6 +163,9 @@ def _parse_whole(minimum: int, what: str) -> Callable[[object], int]:
                 "whole", "found {found}; {what} is a whole number, {minimum} or more",
                 {"found": repr(value), "what": what, "minimum": minimum},
             )  # fmt: skip
+        if value > most:
+            says = {"found": value, "what": what, "most": most}
+            raise PydanticCustomError("whole", "found {found}; {what} is never more than {most}", says)
         return value
 
     return parse
@@ -160,13 +173,14 @@ def _parse_whole(minimum: int, what: str) -> Callable[[object], int]:
 
 @dataclass(frozen=True)
 class Whole(GroupedMetadata):
-    """Marks an int as a whole number of at least `minimum`, whose error names `what`."""
+    """Marks an int as a whole number from `minimum` to `most`, whose error names `what`."""
 
     minimum: int
     what: str
+    most: int = 10_000_000
 
     def __iter__(self) -> Iterator[object]:
-        yield BeforeValidator(_parse_whole(self.minimum, self.what))
+        yield BeforeValidator(_parse_whole(self.minimum, self.what, self.most))
         yield WithJsonSchema({"type": "integer", "minimum": self.minimum, "description": self.what})
 
 

@@ -208,9 +208,10 @@ def _why(
     if chosen is not None:
         for figure, bound in upper[chosen].items():
             limit = format_duration(search.limits[figure])
+            kept, of = final.figure(figure).within(search.limits[figure])
             lines.append(
-                f"Confirmed by {final.replications} fresh replications: {wait_name(figure)} is at most {format_duration(bound)} "
-                f"with 95 % confidence; {limit} allowed."
+                f"Confirmed by {final.replications} fresh replications: on average {wait_name(figure)} is at most {format_duration(bound)} "
+                f"with 95 % confidence, and {limit} allowed; {kept} of {of} replications kept to that."
             )
         cheaper = [place for place in summaries if search.found[place].cost_usd < search.found[chosen].cost_usd]
         if cheaper:

@@ -109,7 +109,7 @@ def located(document: Document, error: InputError) -> InputError:
         where = problem.where or (document.place(key) if problem.key else document.file)
         return Problem(f"in plan {document.plan!r}, {problem.message}" if document.plan else problem.message, where, problem.key)
 
-    return InputError([place(problem) for problem in error.problems])
+    return type(error)([place(problem) for problem in error.problems])
 
 
 def _prepare(document: Document, scenario: Scenario) -> Preparation:

@@ -15,6 +15,7 @@ from sim.demand.table import Floats, JobTable
 from sim.engine.links import links
 from sim.engine.plugins import plugins_named
 from sim.engine.records import Records
+from sim.engine.remaining import NeverDoneError
 from sim.engine.simulation import simulate
 from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
 from sim.results.breach import breach_figures
@@ -81,8 +82,11 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         raise located(preparation.document, error) from None
     table, horizon = demand.table, demand.horizon_s
     routing, ways = routing_terms(scenario, drawn), links(scenario)
-    with plugins_named(policies_used(scenario)):
-        records = simulate(table, plans, queue=queue_terms(scenario), routing=routing, admission=scenario.policy.admission, links=ways)
+    try:
+        with plugins_named(policies_used(scenario)):
+            records = simulate(table, plans, queue=queue_terms(scenario), routing=routing, admission=scenario.policy.admission, links=ways)
+    except NeverDoneError as error:
+        raise located(preparation.document, error) from None
     lines = (
         *ledger(table, records, preparation.pools, plans, horizon),
         *egress_lines(table, records, preparation.pools, plans, ways, horizon),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sim
+from sim.engine.remaining import NeverDoneError
 from sim.results.run_folder import refuse_folder, scenarios_of, unfinished
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError, Problem
@@ -53,7 +54,7 @@ def resumable(target: Path, name: str) -> Iterator["Store"]:
             raise KeyboardInterrupt(f"stopped; {target} is complete") from None
         raise KeyboardInterrupt(f"stopped; {store.kept} ({store.folder})" if len(store) else str(stop)) from None
     except InputError as error:
-        if len(store):
+        if len(store) and not isinstance(error, NeverDoneError):  # which would end as it did
             error.problems.append(Problem(store.kept, str(store.folder)))
         raise  # as it is: a plugin's error brings its traceback along
     else:

@@ -16,26 +16,40 @@ def verdict(plan: str, base: str, differences: Mapping[str, Difference]) -> str:
     mean, tail, cost = (differences[name] for name in ("wait.mean", "wait.p95", "cost.usd"))
     waits = _said(
         mean, "95 % interval ", less="waits {} less than " + base, more="waits {} longer than " + base,
-        times="waits {} times as long as " + base, none="its wait does not measurably differ from that of " + base, unit=format_duration,
+        times="waits {} times as long as " + base, none="its wait does not measurably differ from that of " + base,
+        same="its wait is exactly that of " + base, unit=format_duration,
     )  # fmt: skip
     tails = _said(
         tail, "", less="its p95 wait is {} shorter", more="its p95 wait is {} longer", times="its p95 wait is {} times as long",
-        none="its p95 wait does not measurably differ", unit=format_duration,
+        none="its p95 wait does not measurably differ", same="its p95 wait is exactly the same", unit=format_duration,
     )  # fmt: skip
     costs = _said(
         cost, "", less="it costs {} less", more="it costs {} more", times="it costs {} times as much",
-        none="its cost does not measurably differ", unit=lambda usd: f"${usd:,.0f}",
+        none="its cost does not measurably differ", same="its cost is exactly the same", unit=lambda usd: f"${usd:,.0f}",
     )  # fmt: skip
-    sentence = f"{plan}: {waits}, {tails}, and {costs}."
+    sentence = f"{plan}: {waits}, {tails}, and {costs}.{_losers(tail, differences)}"
     return sentence if cost.paired else f"{sentence} The plans share no random numbers, so these intervals are not paired and wider."
 
 
-def _said(one: Difference, label: str, *, less: str, more: str, times: str, none: str, unit: Callable[[float], str]) -> str:
+def _losers(tail: Difference, differences: Mapping[str, Difference]) -> str:
+    """Workloads whose p95 wait is measurably longer, where that of all jobs together is not."""
+    if tail.mean is None or tail.mean > 0:
+        return ""
+    waits = {name.split(".")[1]: one for name, one in differences.items() if name.startswith("workload.")}
+    worse = [
+        f"{name}'s is {_said(one, '', less='', more='{} longer', times='{} times as long', none='', same='', unit=format_duration)}"
+        for name, one in waits.items()
+        if one.shown and one.mean is not None and one.mean > 0
+    ]
+    return f" But of the p95 waits of each, {' and '.join(worse)}." if worse else ""
+
+
+def _said(one: Difference, label: str, *, less: str, more: str, times: str, none: str, same: str, unit: Callable[[float], str]) -> str:
     """One figure's part: relative where that can be bounded, in its own unit otherwise; a single run says it has no interval."""
     if one.mean is None:
         return f"{none} (not measured)"
     if _same(one):
-        return f"{none} (exactly the same)"
+        return same
     if one.low is None or one.high is None:
         return _sized(one, less, more, times, unit) + " (a single run: no interval)"
     if one.relative is None or one.relative_low is None or one.relative_high is None:

@@ -1,6 +1,8 @@
 """Quantities: what a planner writes is what the simulator counts."""
 
 import math
+import re
+from typing import Annotated
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from sim.scenario.distributions import Z95, Distribution, DurationDistribution
-from sim.scenario.units import Bandwidth, Bytes, Count, Duration, Growth, Price, Rate, format_duration, parse_duration
+from sim.scenario.units import Bandwidth, Bytes, Count, Duration, Growth, Price, Rate, Whole, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,23 @@ def test_no_unit_no_guess(text: object) -> None:
     """A bare number is an error, never a guess."""
     with pytest.raises(ValidationError):
         TypeAdapter(Duration).validate_python(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "says"),
+    [
+        (Duration, "2 days", "whose unit 'days' does not fit (did you mean 'd'?)"),
+        (Duration, "5 minutes", "did you mean 'min'?"),
+        (Rate, "50/day", "did you mean '/d'?"),
+        (Duration, "9 GPUs", "whose unit 'GPUs' does not fit; a duration takes"),
+        (Price, "1e300 USD/GPU/h", "found '1e300 USD/GPU/h'; a price is never that large"),
+        (Annotated[int, Whole(0, "the number of nodes")], 10**8, "the number of nodes is never more than 10000000"),
+    ],
+)
+def test_what_was_meant_is_said_and_what_nobody_means_refused(kind: object, found: object, says: str) -> None:
+    """Sums of absurd quantities would overflow, and absurd numbers of nodes take all memory."""
+    with pytest.raises(ValidationError, match=re.escape(says)):
+        TypeAdapter(kind).validate_python(found)
 
 
 @given(st.floats(1e-3, 1e9))

@@ -67,9 +67,20 @@ def test_verdicts_read_as_sentences() -> None:
     assert "waits 10 % longer than A (95 % interval 8–12 %)" in said([110, 111, 109.5], [100, 100, 100.2])
     assert "waits 3.1 times as long as A" in said([300, 310, 320], [100, 100, 100])
     assert "its wait does not measurably differ from that of A (95 % interval -" in said([100, 90, 112], [101, 99, 100])
-    assert "(exactly the same)" in said([5, 5], [5, 5])
+    assert said([5, 5], [5, 5]) == "B: its wait is exactly that of A, its p95 wait is exactly the same, and its cost is exactly the same."
     assert "waits 50 % less than A (a single run: no interval)" in said([1], [2])
     assert "waits 2 min longer than A (95 % interval" in said([120, 119, 121], [0, 0, 0])
+
+
+def test_a_verdict_names_who_waits_longer_for_it() -> None:
+    """A plan that all jobs together gain from may be some workload's loss; where all wait longer, the plan's own words say it."""
+    shorter, longer, unclear = (
+        difference(estimate(plan), estimate([100, 100, 101]), paired=True) for plan in ([60, 58, 62], [180, 182, 185], [90, 101, 115])
+    )
+    headline = {"wait.mean": shorter, "wait.p95": shorter, "cost.usd": shorter}
+    by_workload = {"workload.research.wait.p95": longer, "workload.prod.wait.p95": shorter, "workload.rare.wait.p95": unclear}
+    assert verdict("B", "A", headline | by_workload).endswith(". But of the p95 waits of each, research's is 82 % longer (78–86 %).")
+    assert "But" not in verdict("B", "A", headline | {"wait.p95": longer} | by_workload)
 
 
 def test_a_difference_that_was_not_measured_says_so() -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import sim.study.store
+from sim.engine.remaining import NeverDoneError
 from sim.report.saving import save
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
@@ -121,6 +122,20 @@ def test_what_goes_wrong_says_what_is_kept(document: Document, tmp_path: Path) -
         study()
     study()
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_job_that_never_gets_through_promises_nothing(document: Document, tmp_path: Path) -> None:
+    """The same command would come to the same job."""
+    task = Task(prepare(document), 0)
+
+    def study() -> None:
+        with resumable(tmp_path / "out", "study-1") as store:
+            store.keep(task, run_task(task))
+            raise NeverDoneError.of("a job does not get through")
+
+    with pytest.raises(NeverDoneError) as caught:
+        study()
+    assert str(caught.value) == "a job does not get through"
 
 
 def test_a_full_disk_is_one_error_and_what_was_finished_stays(small: Path) -> None:
