@@ -24,7 +24,7 @@ from sim.scenario.nearest import MOST_NAMED, nearest
         (["run", "x", "--workers", "2", "--cluster", "y"], "leadtime: --cluster: does not go with --workers; give one of them;"),
         (
             ["estimate", "cooking"],
-            "leadtime: KIND: found 'cooking'; known here: evaluation, merge, serving, training; 'leadtime estimate --help'",
+            "leadtime: KIND: found 'cooking'; known here: evaluation, merge, serving, training;",
         ),
         (["scenarios", "x"], "leadtime: found 'x', which is no argument here; 'leadtime --help' says more"),
     ],
