@@ -67,13 +67,17 @@ class PoolPlan:
     @property
     def most_gpus(self) -> int:
         """GPUs once every delivery has come and an elastic pool has grown."""
-        nodes = max(self.nodes, self.grows_to) + sum(nodes for _, nodes in self.deliveries)
-        return self.gpus_per_node * (nodes if self.quota is None else min(nodes, self.quota[1] // self.gpus_per_node))
+        return self.gpus_without(0)
 
     @property
     def lasting_gpus(self) -> int:
         """GPUs once every expiry has passed too."""
-        return self.most_gpus - self.gpus_per_node * self.expiring
+        return self.gpus_without(self.expiring)
+
+    def gpus_without(self, gone: int) -> int:
+        """The most GPUs at once where so many of its nodes will not come again: the quota holds for those that are left."""
+        nodes = max(self.nodes, self.grows_to) + sum(nodes for _, nodes in self.deliveries) - gone
+        return self.gpus_per_node * (nodes if self.quota is None else min(nodes, self.quota[1] // self.gpus_per_node))
 
 
 class Completion:

@@ -49,7 +49,7 @@ class VolatilePool(Pool):
         self._away: set[int] = set()
         self._taken: set[int] = set()
         self._leaving: dict[int, str] = {}
-        self._gone_gpus = 0
+        self._gone = 0
         self._up_since: dict[int, float] = {}
         self._spans: list[tuple[float, float]] = []
         self._attained: dict[int, float] = {}
@@ -299,7 +299,7 @@ class VolatilePool(Pool):
 
     def lose_for_good(self, nodes: int) -> None:
         """Count nodes that will not come again, and send jobs that cannot run without them elsewhere."""
-        self._gone_gpus += nodes * self.plan.gpus_per_node
+        self._gone += nodes
         waiting = [self._queue.pop() for _ in range(len(self._queue))]
         for job in waiting:
             if self.can_run(job):
@@ -318,7 +318,7 @@ class VolatilePool(Pool):
             self.reroute(job)
 
     def can_run(self, job: int) -> bool:
-        return bool(self._gpus[job] <= self.plan.most_gpus - self._gone_gpus and self._duration[job] != float("inf"))
+        return bool(self._gpus[job] <= self.plan.gpus_without(self._gone) and self._duration[job] != float("inf"))
 
     def _depart(self, nodes: Sequence[int]) -> None:
         for node in nodes:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
+from sim.engine.expiries import expiry
 from sim.engine.pool import PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.routing import RoutingTerms
@@ -70,3 +71,14 @@ def test_a_gang_over_the_quota_can_never_run(pool: Callable[..., PoolPlan]) -> N
     """Four nodes, of which two may be had: 16 GPUs at most."""
     assert pool(4, 8, keep_warm_s=0.0, quota=("p spot", 23)).most_gpus == 16
     assert pool(4, 8, keep_warm_s=0.0).most_gpus == pytest.approx(32)
+
+
+def test_nodes_that_expire_take_nothing_from_a_quota_that_the_others_fill(pool: Callable[..., PoolPlan]) -> None:
+    """Of four nodes two may be had at once; when two have gone for good, a gang of two nodes still runs, and one that waits stays."""
+    gone = {"expiring": 2, "changes": (lambda site, _: expiry(site, 100.0, 2, "drain"),)}
+    plan = pool(4, 8, keep_warm_s=0.0, quota=("p on-demand", 16), **gone)
+    assert (plan.most_gpus, plan.lasting_gpus) == (16, 16)
+    jobs = table([(50.0, 16, 80.0), (60.0, 16, 20.0), (500.0, 16, 20.0)])
+    records = simulate(jobs, [plan, pool(2, 8)], routing=RoutingTerms(overflow_s=1e6))
+    assert records.pool.tolist() == [0, 0, 0]
+    assert records.start_s.tolist() == [50.0, 130.0, 500.0]
