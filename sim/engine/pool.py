@@ -122,7 +122,8 @@ class Pool:
             if plan.keep_warm_s is not None:
                 self._leases = Leases(nodes, plan.keep_warm_s, plan.draw_delay)
         self._estimate_ratio = cells(jobs.estimate_ratio)
-        self._queue = policy("orderings", queue.order, ORDERINGS)(Queueing(jobs, clock, self.estimate_s, usage, queue.weights))
+        queueing = Queueing(jobs, clock, self.estimate_s, records.start_s, usage, queue.weights)
+        self._queue = policy("orderings", queue.order, ORDERINGS)(queueing)
         self._places: dict[int, Place] = {}
         self._observers: list[Observer] = [self._queue] if isinstance(self._queue, Observer) else []
         self._backfill: Backfill | None = None

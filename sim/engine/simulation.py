@@ -84,7 +84,7 @@ def simulate(
     remaining = Remaining(jobs) if any(interrupted) else None
     table = remaining.table if remaining is not None else jobs
     clock, records = Clock(), Records.empty(table.gpus)
-    usage = TenantUsage(table, clock, queue.half_life_s)
+    usage = TenantUsage(table, clock, records.start_s, queue.half_life_s)
     volatile = ElasticPool if jobs.elastic else VolatilePool
     pools = [
         volatile(index, plan, queue, remaining, records, clock, usage)

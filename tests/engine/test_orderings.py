@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
 from sim.engine.clock import Clock
-from sim.engine.orderings import ORDERINGS, Queueing
+from sim.engine.orderings import ORDERINGS, Observer, Queueing
 from sim.engine.pool import PoolPlan
 from sim.engine.queue_terms import QueueTerms
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.engine.tenant_usage import TenantUsage
 from tests.engine.test_conservation import jobs_strategy, most_used, table
@@ -58,7 +59,8 @@ def test_an_ordering_serves_by_its_rank(order: str) -> None:
     jobs = JobTable.build(arrival, np.ones(count, np.int32), lasts + 1.0, priority=priority.astype(np.int32), deadline_s=arrival + deadline)
     ranks = {"fifo": arrival, "priority": -priority, "sjf": lasts, "edf": arrival + deadline}[order]
     clock = Clock()
-    queue = ORDERINGS[order](Queueing(jobs, clock, lambda job: float(lasts[job] + 1), TenantUsage(jobs, clock)))
+    never = np.full(count, np.nan)
+    queue = ORDERINGS[order](Queueing(jobs, clock, lambda job: float(lasts[job] + 1), never, TenantUsage(jobs, clock, never)))
     waiting: list[int] = []
     coming = list(range(count))
     while coming or waiting:
@@ -134,7 +136,7 @@ def test_usage_decays_by_half_in_a_half_life() -> None:
     """8 GPUs for 100 s, then nothing: after one half-life half is left, after two a quarter."""
     jobs = JobTable.build(np.zeros(1), np.array([8]), np.array([100.0]))
     clock = Clock()
-    usage = TenantUsage(jobs, clock, half_life_s=1000.0)
+    usage = TenantUsage(jobs, clock, np.zeros(1), half_life_s=1000.0)
     usage.began(0)
     clock._now = 100.0
     usage.ended(0)
@@ -144,3 +146,56 @@ def test_usage_decays_by_half_in_a_half_life() -> None:
     assert usage.had_gpu_s(0) == pytest.approx(full / 2)
     clock._now = 2100.0
     assert usage.had_gpu_s(0) == pytest.approx(full / 4)
+
+
+@pytest.mark.parametrize("half_life", [np.inf, 50.0])
+def test_usage_counts_from_the_start_and_not_from_when_the_nodes_were_asked_for(half_life: float) -> None:
+    """Two runs given GPUs at 0 s that start at 100 and 150 s, another from 120 s on, and one cut short before it started: as if
+    somebody had told of each start as it came, whether asked in between or not."""
+    jobs = JobTable.build(np.zeros(4), np.array([8, 4, 2, 16]), np.ones(4))
+    start = np.array([100.0, 150.0, 120.0, 300.0])
+
+    def usage_at(told: list[tuple[float, str, int]], times: list[float]) -> list[float]:
+        clock, had = Clock(), []
+        usage = TenantUsage(jobs, clock, start if told[0][0] == 0.0 else np.zeros(4), half_life)
+        for time, what, job in sorted([*told, *((time, "look", 0) for time in times)]):
+            clock._now = time
+            if what == "look":
+                had.append(usage.had_gpu_s(0))
+            else:
+                getattr(usage, what)(job)
+        return had
+
+    asked = [(0.0, "began", 0), (0.0, "began", 1), (0.0, "began", 3), (120.0, "began", 2), (130.0, "ended", 3)]
+    started = [(100.0, "began", 0), (120.0, "began", 2), (150.0, "began", 1)]
+    ends = [(200.0, "ended", 0), (230.0, "ended", 1)]
+    for times in ([400.0], [50.0, 100.0, 110.0, 140.0, 149.0, 160.0, 210.0, 400.0]):
+        assert usage_at(asked + ends, times) == pytest.approx(usage_at(started + ends, times), rel=1e-12)
+
+
+def test_a_tenant_whose_nodes_have_not_come_has_had_nothing(pool: MakePool) -> None:
+    """On demand, `a` asked for 16 GPUs that come after 100 s; `b` had 8 for 10 s. Of those that wait for the one node, `a` goes first."""
+    jobs = JobTable.build(
+        np.array([0.0, 0.0, 1.0, 2.0]), np.array([16, 8, 8, 8], np.int32), np.array([50.0, 10.0, 20.0, 20.0]),
+        tenants=("a", "b"), tenant=np.array([0, 1, 1, 0], np.int32),
+    )  # fmt: skip
+    cold = pool(2, 8, keep_warm_s=0.0, draw_delay=lambda: 100.0, mean_delay_s=100.0)
+    records = simulate(jobs, [cold, pool(1, 8)], queue=QueueTerms("fair-share"), routing=RoutingTerms(preferred=(1, 0)))
+    assert records.pool.tolist() == [0, 1, 1, 1]
+    assert records.start_s.tolist() == [100.0, 0.0, 30.0, 10.0]
+
+
+def test_service_is_attained_from_the_start_and_not_while_nodes_are_asked_for() -> None:
+    """Cut 10 s after it started on nodes that took 100 s to come, a job has had 80 GPU-seconds, and goes ahead of one with 160."""
+    jobs = JobTable.build(np.zeros(2), np.array([8, 8]), np.array([500.0, 500.0]))
+    clock, start = Clock(), np.array([100.0, 90.0])
+    queue = ORDERINGS["las"](Queueing(jobs, clock, lambda _: 500.0, start, TenantUsage(jobs, clock, start)))
+    assert isinstance(queue, Observer)
+    for at, job in ((0.0, 0), (90.0, 1)):
+        clock._now = at
+        queue.began(job)
+    clock._now = 110.0
+    for job in (1, 0):
+        queue.ended(job)
+        queue.push(job)
+    assert [queue.pop(), queue.pop()] == [0, 1]

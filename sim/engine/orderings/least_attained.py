@@ -14,12 +14,11 @@ class LeastAttained(Ranked):
     def __init__(self, queueing: Queueing) -> None:
         super().__init__(lambda job: self._attained.get(job, 0.0))
         self._attained: dict[int, float] = {}
-        self._since: dict[int, float] = {}
-        self._clock, self._gpus = queueing.clock, cells(queueing.jobs.gpus)
+        self._clock, self._gpus, self._start = queueing.clock, cells(queueing.jobs.gpus), cells(queueing.start_s)
 
     def began(self, job: int) -> None:
-        self._since[job] = self._clock.now
+        """Nothing to note: the run's start is in the records."""
 
     def ended(self, job: int) -> None:
-        had = self._gpus[job] * (self._clock.now - self._since.pop(job))
+        had = self._gpus[job] * max(self._clock.now - self._start[job], 0.0)  # 0 where its nodes had not come yet
         self._attained[job] = self._attained.get(job, 0.0) + had

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from sim.demand.table import JobTable
+from sim.demand.table import Floats, JobTable
 from sim.engine.clock import Clock
 from sim.engine.tenant_usage import TenantUsage
 
@@ -37,7 +37,7 @@ class Ordering(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """What wants to know of each run on a pool, as it begins and as it ends or is cut short."""
+    """What wants to know of each run on a pool, as it is given its GPUs and as it ends or is cut short."""
 
     def began(self, job: int) -> None: ...
 
@@ -48,11 +48,13 @@ class Observer(Protocol):
 class Queueing:
     """One pool's side of a run. `estimate_s` is a job's run time as its user told it, the true one where nobody did.
 
-    `usage` is of the whole run, whatever the pool; `weights` are shares by tenant (1 where not named).
+    `start_s` are the starts of present runs, which for one whose nodes are still to come is later than now. `usage` is of the whole run,
+    whatever the pool; `weights` are shares by tenant (1 where not named).
     """
 
     jobs: JobTable
     clock: Clock
     estimate_s: Callable[[int], float]
+    start_s: Floats
     usage: TenantUsage
     weights: Mapping[str, float] = field(default_factory=dict)
