@@ -6,7 +6,7 @@ meantime and must be asked for anew. So leases need no event of their own.
 
 from collections.abc import Callable
 
-from sim.engine.placement import PackedNodes, Place
+from sim.engine.placement import PackedNodes, Place, nodes_of
 
 
 class Leases:
@@ -67,10 +67,12 @@ class Leases:
         """Until when an idle node is kept; −1 where it never was leased or is gone."""
         return self._warm_until[node] if node < len(self._ready) else -1.0
 
-    def expects_delay(self, now: float) -> bool:
-        """Whether the next node taken would be cold."""
-        node = self._nodes.next_whole_node()
-        return node is None or node >= len(self._ready) or now > self._warm_until[node]
+    def expects_delay(self, gpus: int, now: float) -> bool:
+        """Whether a gang that fits now would wait for nodes: cold ones, or one that others have asked for and that has not come."""
+        return any(self._is_cold(node, now) or now < self._ready[node] for node in nodes_of(self._nodes.place_for(gpus)))
+
+    def _is_cold(self, node: int, now: float) -> bool:
+        return node >= len(self._ready) or (self._idle(node) and now > self._warm_until[node])
 
     def close(self) -> None:
         """Give every node back after its last warm span."""

@@ -177,10 +177,13 @@ class PackedNodes:
         """Whether a gang of `gpus` has this node to itself."""
         return self._level[node] + gpus == self._full
 
-    def next_whole_node(self) -> int | None:
-        """The free node that would be taken next, or None."""
-        full = self._stacks[self._full]
-        return full[-1] if full else None
+    def place_for(self, gpus: int) -> Place:
+        """Where `take` would put a gang that fits now."""
+        if gpus > self.gpus_per_node:
+            return self._stacks[self._full][-gpus // self.gpus_per_node :]
+        least = gpus + self._open
+        fits = self._mask >> least
+        return self._stacks[least + (fits & -fits).bit_length() - 1][-1]
 
     def whole_node_free(self, node: int) -> bool:
         """Whether no gang is on the node, open or closed."""

@@ -332,7 +332,7 @@ class Pool:
         if gpus > placement.capacity:
             return self._until_capacity(now) + self._waiting_gpu_s / self.plan.most_gpus
         if self.has_room(job):
-            cold = self._leases is not None and self._leases.expects_delay(now)
+            cold = self._leases is not None and self._leases.expects_delay(gpus, now)
             return self.plan.mean_delay_s if cold else 0.0
         left = self._busy_until / self._busy - now if self._busy else 0.0
         return float((self._waiting_gpu_s + gpus * left) / placement.capacity)

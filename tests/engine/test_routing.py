@@ -150,6 +150,17 @@ def test_work_that_goes_to_its_data_saves_the_egress(pool: MakePool) -> None:
         assert mean_wait(jobs, runs["data-home"]) < mean_wait(jobs, runs[policy])
 
 
+def test_a_warm_node_with_gpus_to_spare_is_expected_to_start_a_job_at_once(pool: MakePool) -> None:
+    """Four nodes on demand, one of them at work from 1200 s on: one GPU more is free on it at 2000 s, at once. At 1000 s that node is still
+    to come, and at 9000 s a whole node more would be cold: those two go where our own node is expected to be free sooner."""
+    cold = pool(4, 8, keep_warm_s=0.0, draw_delay=lambda: 1200.0, mean_delay_s=1200.0)
+    arrival, gpus = np.array([0.0, 0.0, 1000.0, 2000.0, 9000.0]), np.array([8, 1, 1, 1, 8])
+    jobs = JobTable.build(arrival, gpus, np.array([10_000.0, 36_000.0, 9.0, 9.0, 9.0]))
+    records = simulate(jobs, [pool(1, 8), cold], routing=RoutingTerms("earliest-start"))
+    assert records.pool.tolist() == [0, 1, 0, 1, 0]
+    assert records.start_s.tolist() == [0.0, 1200.0, 10_000.0, 2000.0, 10_009.0]
+
+
 @pytest.mark.parametrize("policy", ROUTINGS)
 def test_no_policy_sends_a_job_where_it_cannot_run(pool: MakePool, policy: str) -> None:
     """Gangs of eight go to the only pool that has eight GPUs, whatever the policy prefers."""
