@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
+from sim.engine.placement import PackedNodes, nodes_of
 from sim.engine.pool import PoolPlan
+from sim.engine.preemptions.victims import victims
 from sim.engine.queue_terms import PreemptionTerms, QueueTerms
 from sim.engine.simulation import simulate
 from tests.engine.test_queueing_theory import assert_agrees
@@ -91,6 +93,55 @@ def test_named_workloads_make_room_and_the_cheapest_does(pool: MakePool) -> None
     records = simulate(jobs, [pool(2, 8)], queue=queue)
     assert records.start_s[2] == 50.0
     assert [one.job for one in records.attempts] == [1]
+
+
+def test_nobody_makes_room_whom_the_others_can_spare(pool: MakePool) -> None:
+    """4 GPUs are needed of 1 + 4 that yield: the small job has less to lose, but the large one alone will do."""
+    jobs = JobTable.build(
+        np.array([0.0, 0.0, 0.0, 50.0]), np.array([1, 4, 3, 4]), np.array([100.0, 100.0, 100.0, 10.0]),
+        priority=np.array([0, 0, 1, 1], np.int32),
+    )  # fmt: skip
+    records = simulate(jobs, [pool(1, 8)], queue=QueueTerms("priority", preemption=PreemptionTerms("priority")))
+    assert records.start_s[3] == 50.0
+    assert [one.job for one in records.attempts] == [1]
+
+
+def test_a_gang_that_frees_two_nodes_spares_the_one_between() -> None:
+    """Gangs of equal loss on nodes 0 and 2, and on node 1: for two nodes the first alone makes room."""
+    nodes = PackedNodes(3, 8)
+    running: list[set[int]] = [{0}, {1}, {0}]
+    nodes.take(24)
+    gpus = {0: 16, 1: 8}
+    assert victims(16, nodes, running, gpus.__getitem__, lambda _: True, lambda _: 5.0) == [0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    gangs=st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 8, 16]), st.booleans(), st.integers(0, 4)), max_size=16),
+    gpus=st.sampled_from([1, 2, 4, 6, 8, 12, 16, 24]),
+)
+def test_those_that_make_room_are_enough_and_none_is_too_many(gangs: list[tuple[int, bool, int]], gpus: int) -> None:
+    """Whatever runs, whoever yields, whatever is lost: the gang fits once they end, and without any one of them it would not."""
+    nodes, running = PackedNodes(4, 8), [set[int]() for _ in range(4)]
+    places = [nodes.take(size) for size, _, _ in gangs]
+    for job, place in enumerate(places):
+        for node in nodes_of(place) if place is not False else ():
+            running[node].add(job)
+
+    def fits_without(ended: list[int]) -> bool:
+        for job in ended:
+            nodes.release(gangs[job][0], places[job])
+        fits = nodes.fits(gpus)
+        for job in ended:
+            nodes.take_at(gangs[job][0], places[job])
+        return fits
+
+    if not nodes.fits(gpus):
+        yielding = [job for job, place in enumerate(places) if place is not False and gangs[job][1]]
+        chosen = victims(gpus, nodes, running, lambda job: gangs[job][0], yielding.__contains__, lambda job: float(gangs[job][2]))
+        assert (chosen is not None) == fits_without(yielding)
+        assert chosen is None or fits_without(chosen)
+        assert not any(fits_without([one for one in chosen or () if one != spared]) for spared in chosen or ())
 
 
 def test_least_attained_service_lets_the_short_through(pool: MakePool) -> None:

@@ -1,4 +1,7 @@
-"""Which of the jobs that yield do make room, so that the gang fits and the least work is thrown away."""
+"""Which of the jobs that yield do make room, so that the gang fits and little work is thrown away.
+
+The cheapest go first, by node and by the work that is lost; then whoever turns out not to be needed stays, dearest first.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -30,13 +33,13 @@ def victims(
     if len(found) < count:
         return None
     found.sort()
-    return list(dict.fromkeys(job for _, _, chosen in found[:count] for job in chosen))
+    return _needed([chosen for _, _, chosen in found], count, lost_gpu_s)
 
 
 def _on_node(
     lacking: int, size: int, running: Collection[int], held: Callable[[int], int], yields: Yields, lost_gpu_s: Callable[[int], float]
 ) -> list[int] | None:
-    """The cheapest of a node's jobs that yield, until no GPU is lacking."""
+    """The cheapest of a node's jobs that yield, until no GPU is lacking, without those that the dearer ones make superfluous."""
     chosen: list[int] = []
     if lacking <= 0:
         return chosen
@@ -44,5 +47,26 @@ def _on_node(
         chosen.append(job)
         lacking -= min(held(job), size)
         if lacking <= 0:
-            return chosen
-    return None
+            break
+    for job in chosen[::-1]:
+        if lacking + held(job) <= 0:
+            chosen.remove(job)
+            lacking += held(job)
+    return chosen if lacking <= 0 else None
+
+
+def _needed(nodes: Sequence[Sequence[int]], count: int, lost_gpu_s: Callable[[int], float]) -> list[int]:
+    """Jobs whose end frees `count` of the nodes, given by the jobs that must end on each, cheapest first; nobody whom the rest can spare.
+
+    A gang that ends on one of the first `count` may free nodes beyond them.
+    """
+    jobs = dict.fromkeys(job for node in nodes[:count] for job in node)
+    freed = [node for node in nodes if all(job in jobs for job in node)]
+    if len(freed) == count:
+        return list(jobs)
+    for job in sorted(jobs, key=lambda job: (-lost_gpu_s(job), job)):
+        rest = [node for node in freed if job not in node]
+        if len(rest) >= count:
+            freed = rest
+            del jobs[job]
+    return list(jobs)
