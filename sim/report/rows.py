@@ -12,8 +12,8 @@ from sim.scenario.units import format_duration
 from sim.study.comparison import Comparison
 
 HEADLINES = (
-    "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_useful_gpu_hour", "goodput", "utilisation",
-    "backlog.end_gpu_hours", "headroom.end_gpus", "cost.usd_per_job",
+    "wait.mean", "wait.p95", "wait.max", "slowdown.mean", "cost.usd", "cost.usd_per_month", "cost.usd_per_useful_gpu_hour", "goodput",
+    "utilisation", "backlog.end_gpu_hours", "headroom.end_gpus", "cost.usd_per_job",
 )  # fmt: skip
 WHERE_ANY = (
     "migrations", "transfers.gb", "cost.egress_usd",

@@ -19,6 +19,7 @@ TITLES = {
     "slowdown.mean": "mean slowdown",
     "slowdown.p95": "p95 slowdown",
     "cost.usd": "cost",
+    "cost.usd_per_month": "cost a month (30 d)",
     "cost.billed_usd": "billed in the horizon",
     BEYOND: "committed beyond the horizon",
     "cost.unused_usd": "paid and unused",

@@ -26,7 +26,7 @@ from sim.results.usage import capacity_gpu_s, used_gpu_s
 from sim.results.wait_pieces import wait_pieces
 from sim.results.waits import wait_figures
 from sim.scenario.providers import Pool
-from sim.scenario.units import HOUR
+from sim.scenario.units import HOUR, MONTH
 
 
 def replication_figures(
@@ -49,6 +49,7 @@ def replication_figures(
     losses = loss_figures(jobs, records, plans, horizon_s, pieces)
     figures |= losses | {
         "cost.usd": cost,
+        "cost.usd_per_month": cost * MONTH / horizon_s,
         "cost.billed_usd": sum(line.billed_usd for line in lines),
         BEYOND: sum(committed_beyond_usd(i, pool, records, horizon_s) for i, pool in enumerate(pools)),
         "cost.unused_usd": sum(line.effective_usd for line in lines if line.workload == UNUSED),

@@ -42,6 +42,7 @@ def test_figures_of_a_replication_add_up(small: Path) -> None:
     """Parts sum to the whole: providers, pools, workloads and unused are the same money; used never exceeds paid."""
     figures = replicate(prepare(open_document(str(small))), 0).figures
     total = figures["cost.usd"]
+    assert figures["cost.usd_per_month"] == pytest.approx(total * 3)  # of 10 d
     assert total > 0
     for prefix in ("provider.", "pool."):
         assert sum(v for k, v in figures.items() if k.startswith(prefix) and k.endswith("cost_usd")) == pytest.approx(total)
