@@ -17,19 +17,19 @@ def autoscale(
     """Look every `elastic.every` seconds for as long as there is work, and then, up to the horizon, for as long as nodes are to go back."""
     clock, spare = pool.clock, SpareNodes(elastic.idle)
     pool.number_up_to(elastic.max)
-    asked, asked_at, looks = [0], float("-inf"), 0
+    asked_at, looks = float("-inf"), 0
     while True:
         yield clock.until(looks * elastic.every)
-        if not watch.work_left() and (pool.held + asked[0] <= elastic.min or clock.now >= horizon_s):
+        if not watch.work_left() and (pool.held + pool.asked <= elastic.min or clock.now >= horizon_s):
             return
         looks, now = looks + 1, clock.now
-        coming = pool.held + asked[0]
+        coming = pool.held + pool.asked
         more = min(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.max - pool.out_of_reach) - coming
         if more > 0 and now - asked_at >= elastic.cool_down:
-            asked[0], asked_at = asked[0] + more, now
+            pool.asked, asked_at = pool.asked + more, now
             answer = now + draw_delay()
             pool.back_s = now + pool.plan.mean_delay_s
-            clock.process(_arrive(pool, more, elastic.max, answer, asked))
+            clock.process(_arrive(pool, more, elastic.max, answer))
         free = pool.nodes.whole_nodes_free()
         surplus = min(spare.note(now, len(free)), pool.held - elastic.min)
         if surplus > 0 and more <= 0:
@@ -42,8 +42,8 @@ def _load(pool: VolatilePool, nodes: int) -> Load:
     return Load(nodes, pool.plan.gpus_per_node, pool.busy_gpus, pool.waiting_gpu_s, wait, gpus)
 
 
-def _arrive(pool: VolatilePool, nodes: int, most: int, at_s: float, asked: list[int]) -> Change:
+def _arrive(pool: VolatilePool, nodes: int, most: int, at_s: float) -> Change:
     """Nodes come with the provider's answer; fewer where it has taken some in the meantime."""
     yield pool.clock.until(at_s)
-    asked[0] -= nodes
+    pool.asked -= nodes
     pool.come(min(nodes, most - pool.out_of_reach - pool.held))

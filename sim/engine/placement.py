@@ -101,6 +101,10 @@ class PackedNodes:
         """Whether gangs may be placed on the node."""
         return self._level[node] >= self._open
 
+    def open_nodes(self) -> list[int]:
+        """By number."""
+        return [node for node, level in enumerate(self._level) if level >= self._open]
+
     def free_on(self, node: int) -> int:
         """GPUs of an open node that no gang has."""
         return self._level[node] - self._open

@@ -270,7 +270,7 @@ class Pool:
             self._waiting_gpu_s -= gpus * self._duration[job]
             self._begin(job, gpus, place)
 
-        return Room(self.clock, self._queue, self.placement, self._gpus, self.estimate_s, ends_s, self._places, start)
+        return Room(self.clock, self._queue, self.placement, self._gpus, self.estimate_s, ends_s, self._places, start, self.due)
 
     @property
     def at_work(self) -> bool:
@@ -343,6 +343,12 @@ class Pool:
         if gpus > capacity:
             return self._until_capacity(now)
         return float(gpus * (self._busy_until / self._busy - now) / capacity) if self._busy else 0.0
+
+    def due(self) -> list[tuple[float, int]]:
+        """(seconds, nodes) that are to come, each when a broker may expect it, soonest first: those past their date in as long again."""
+        plan, now = self.plan, self.clock._now
+        after = [still_s(now) for still_s in plan.leads] or [abs(date - now) for date in plan.promised]
+        return sorted((now + after_s, nodes) for (came, nodes), after_s in zip(plan.deliveries, after, strict=False) if came > now)
 
     def _until_capacity(self, now: float) -> float:
         """Until the next delivery, as promised or as its lead time goes; what is late by some time is expected to take as long again."""

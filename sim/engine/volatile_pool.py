@@ -40,6 +40,8 @@ class VolatilePool(Pool):
         self.completed = 0
         self.back_s: float | None = None
         """When nodes that are not here are expected back, as a broker may know it."""
+        self.asked = 0
+        """Nodes that an autoscaler has asked for and that have not come."""
         self._remaining = remaining
         self._runs: dict[int, Completion] = {}
         self._on: list[set[int]] = []
@@ -384,6 +386,13 @@ class VolatilePool(Pool):
         wait = super()._expected_queueing(job)
         growing = self.held < self.plan.grows_to and wait > 0
         return min(wait, self.plan.mean_delay_s) if growing else wait
+
+    def due(self) -> list[tuple[float, int]]:
+        """As a steady pool's, and nodes that are broken, that the provider has taken for a while, or that were asked for."""
+        back = self.asked + self._broken + (0 if self.plan.grows_to else self.out_of_reach)
+        if not back or self.back_s is None:
+            return super().due()
+        return sorted([*super().due(), (self.clock._now + abs(self.back_s - self.clock._now), back)])
 
     def _until_capacity(self, now: float) -> float:
         """Until nodes come back or are delivered; those that are late by some time are expected to take as long again."""

@@ -72,6 +72,7 @@ def test_a_checkpoint_due_as_a_run_is_cut_short_was_written(pool: Callable[..., 
     restart=st.sampled_from([0.0, 1.5]),
     expires=st.floats(1, 90),
     how=st.sampled_from(["drain", "interrupt"]),
+    backfill=st.sampled_from([None, "easy", "conservative"]),
 )
 def test_failures_and_expiries_lose_no_job_and_do_all_work_once(
     pool: MakePool,
@@ -82,6 +83,7 @@ def test_failures_and_expiries_lose_no_job_and_do_all_work_once(
     restart: float,
     expires: float,
     how: str,
+    backfill: str | None,
 ) -> None:
     """Two failing pools, held and on demand, one of which loses nodes for good; the parts of what was paid add up."""
     jobs = table(rows, checkpoint_s=checkpoint, restart_s=restart)
@@ -89,7 +91,7 @@ def test_failures_and_expiries_lose_no_job_and_do_all_work_once(
     held = pool(4, 8, changes=leaving, expiring=2)
     cold = pool(4, 8, keep_warm_s=5.0, draw_delay=lambda: 3.0, mean_delay_s=3.0, changes=(failing(downs),))
     plans = [held, cold]
-    records = simulate(jobs, plans, queue=QueueTerms(order), routing=RoutingTerms(overflow_s=5.0))
+    records = simulate(jobs, plans, queue=QueueTerms(order, backfill), routing=RoutingTerms(overflow_s=5.0))
     assert_conserved(jobs, records, [32, 32])
     end = float(records.end_s.max())
     figures = loss_figures(jobs, records, plans, end)

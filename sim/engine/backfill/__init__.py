@@ -1,9 +1,9 @@
 """Who may overtake a job that does not fit yet: nobody (`none`), whoever does not delay the first in line (`easy`: Lifka, 1995), or whoever
 delays no job ahead that has a place in the plan (`conservative`: Mu'alem & Feitelson, 2001).
 
-A backfill believes users' estimates. Where these are not too short, the first in line never starts later than its reservation (`easy`), and
-no job later than it was first planned (`conservative`). It looks at a bounded window behind the first in line, so that an event costs no
-more however long the queue is.
+A backfill believes users' estimates, and the dates when nodes are due. Where those are not too short and these not too early, the first in
+line never starts later than its reservation (`easy`), and no job later than it was first planned (`conservative`). It looks at a bounded
+window behind the first in line, so that an event costs no more however long the queue is.
 """
 
 from collections.abc import Callable

@@ -2,6 +2,10 @@
 
 A plan holds what each node is committed to: running gangs until their estimated ends, waiting ones from their planned start on. When a run
 ends early or nodes come, plans are moved forward one after another, each where all others leave room; none is ever moved back.
+
+A job that the nodes here can never hold is planned on those that are due too, from when they may be expected on; on a pool whose GPUs are
+only counted, those that come after it are as well. Where nodes go, or are late, everybody is planned anew, and may start later than was
+planned before. While nobody knows when nodes come (a quota is used up, an autoscaler has not asked), nobody behind such a job is planned.
 """
 
 import math
@@ -12,7 +16,7 @@ from sim.engine.backfill.room import Room
 from sim.engine.placement import PackedNodes
 
 WHOLE = -1
-"""The one node of a pool whose GPUs are only counted."""
+"""The one node of a pool whose GPUs are only counted. Numbers under it are of nodes that are due."""
 
 
 class Commitment(NamedTuple):
@@ -35,7 +39,10 @@ class Conservative:
         """Planned start of each waiting job that has one, in the order in which they were planned."""
         self._freed: set[int] = set()
         self._late = False
+        self._blocked = False
+        self._due: dict[int, int] = {}
         self._capacity = room.placement.capacity
+        self._here = self._open_nodes()
 
     def began(self, job: int) -> None:
         self._forget(job)
@@ -55,11 +62,17 @@ class Conservative:
         self._know_changed_nodes()
         while self._freed:
             self._move_forward()
+        self._plan_window()
+        self._start_due()
+
+    def _plan_window(self) -> None:
+        """Plan who has no place yet, in order, until the first for whom nobody knows one."""
+        self._blocked = False
         if self._room.queue:
             for job in (self._room.queue.head(), *self._room.queue.behind(self._room.window)):
-                if job not in self.planned_s:
-                    self._plan(job)
-        self._start_due()
+                if job not in self.planned_s and not self._plan(job):
+                    self._blocked = True
+                    return
 
     def _move_forward(self) -> None:
         """Plan each waiting job anew where freed nodes let it start earlier; those it leaves are free for others, and looked at next."""
@@ -77,9 +90,13 @@ class Conservative:
             self._put(job, *found)
 
     def arrived(self, job: int) -> None:
-        if len(self.planned_s) <= self._room.window:
-            self._know_overdue()
-            self._plan(job)
+        if len(self.planned_s) > self._room.window:
+            return
+        self._know_overdue()
+        if self._late or self._blocked or self._room.placement.capacity != self._capacity:
+            self.serve()
+        else:
+            self._blocked = not self._plan(job)
             self._start_due()
 
     def withdrawn(self, job: int) -> None:
@@ -92,11 +109,11 @@ class Conservative:
             nodes, gpus = self._on[job], room.gpus[job]
             if not isinstance(placement, PackedNodes):
                 place = placement.take(gpus)
-            elif all(placement.is_open(node) and placement.free_on(node) >= self._on_each(job, nodes) for node in nodes):
+            elif all(node > WHOLE and placement.is_open(node) and placement.free_on(node) >= self._on_each(job, nodes) for node in nodes):
                 place = list(nodes) if gpus > self._size else nodes[0]
                 placement.take_at(gpus, place)
             else:
-                place = False  # somebody runs longer than was estimated
+                place = False  # somebody runs longer than was estimated, or nodes are late
             if place is not False:
                 room.start(job, place)
 
@@ -124,7 +141,7 @@ class Conservative:
         self._commit(job, nodes, Commitment(start_s, start_s + self._room.estimate_s(job), self._on_each(job, nodes)))
 
     def _know_overdue(self) -> None:
-        """A run that is late by some time is expected to take as long again."""
+        """A run or a node that is late by some time is expected to take as long again."""
         now = self._room.clock._now
         for commitments in self._nodes.values():
             for job, (start, end, gpus) in commitments.items():
@@ -133,22 +150,74 @@ class Conservative:
                     self._late = True
 
     def _know_changed_nodes(self) -> None:
-        """Where nodes came, went, or are held longer than was estimated, plan everybody anew, in the order in which they were planned."""
+        """Where nodes went or are late, or are held longer than was estimated, plan everybody anew; let plans have those that came."""
         placement = self._room.placement
-        gone = isinstance(placement, PackedNodes) and not all(placement.is_open(node) for job in self.planned_s for node in self._on[job])
-        if gone or self._late or placement.capacity != self._capacity:
-            self._late, self._capacity = False, placement.capacity
-            waiting = list(self.planned_s)
-            for job in waiting:
-                self._forget(job)
-            for job in waiting:
-                self._plan(job)
+        on_nodes = (node for job in self.planned_s for node in self._on[job] if node > WHOLE)
+        if self._late or (isinstance(placement, PackedNodes) and not all(map(placement.is_open, on_nodes))):
+            self._plan_anew()
+        elif placement.capacity > self._capacity:
+            self._take_up_those_that_came()
+        if placement.capacity != self._capacity:
+            self._capacity, self._here = placement.capacity, self._open_nodes()
 
-    def _plan(self, job: int) -> None:
-        """Give the job the earliest start that others leave room for, on nodes that are there; none where there is no such node."""
-        found = self._earliest(self._room.gpus[job], self._room.estimate_s(job))
+    def _plan_anew(self) -> None:
+        """In the order in which they were planned, until the first for whom nobody knows a place any more."""
+        waiting = list(self.planned_s)
+        for job in waiting:
+            self._forget(job)
+        for absent, node in self._due.items():
+            del self._nodes[node][absent]
+        self._due.clear()
+        self._late = False
+        for job in waiting:
+            if not self._plan(job):
+                return
+
+    def _take_up_those_that_came(self) -> None:
+        """What was planned on the first nodes that were due is now on those that are here."""
+        if isinstance(self._room.placement, PackedNodes):
+            fresh = sorted(self._open_nodes() - self._here)
+            for (absent, due), node in zip(list(self._due.items()), (node for node in fresh if not self._nodes.get(node)), strict=False):
+                del self._due[absent]
+                planned = self._nodes.pop(due)
+                del planned[absent]
+                self._nodes[node] = planned
+                for job in planned:
+                    self._on[job] = tuple(node if one == due else one for one in self._on[job])
+            self._freed.update(fresh)
+            return
+        came = self._room.placement.capacity - self._capacity
+        for absent in list(self._due):
+            still = self._nodes[WHOLE].pop(absent)
+            if still.gpus > came:
+                self._nodes[WHOLE][absent] = still._replace(gpus=still.gpus - came)
+                break
+            del self._due[absent]
+            came -= still.gpus
+        self._freed.add(WHOLE)
+
+    def _open_nodes(self) -> set[int]:
+        return set(self._room.placement.open_nodes()) if isinstance(self._room.placement, PackedNodes) else set()
+
+    def _plan(self, job: int) -> bool:
+        """Give the job the earliest start that others leave room for, if any, on nodes that are here or, without them, due."""
+        gpus, lasts_s = self._room.gpus[job], self._room.estimate_s(job)
+        found = self._earliest(gpus, lasts_s)
+        if found is None and not self._due:
+            self._count_on_due()
+            found = self._earliest(gpus, lasts_s)
         if found is not None:
             self._put(job, *found)
+        return found is not None
+
+    def _count_on_due(self) -> None:
+        """Plan with nodes that are due: until they may be expected, somebody who is no job has them."""
+        packed = isinstance(self._room.placement, PackedNodes)
+        for at, nodes in self._room.due():
+            for count in [1] * nodes if packed else [nodes]:
+                absent = WHOLE - len(self._due)
+                node = self._due[absent] = absent - 1 if packed else WHOLE
+                self._nodes.setdefault(node, {})[absent] = Commitment(-math.inf, at, count * self._size)
 
     def _earliest(
         self, gpus: int, lasts_s: float, freed: set[int] | None = None, before_s: float = math.inf
@@ -156,12 +225,15 @@ class Conservative:
         """The earliest start before `before_s`, and its nodes; a gang of one node looks at `freed` ones only where these are given."""
         placement = self._room.placement
         if not isinstance(placement, PackedNodes):
-            at = self._earliest_on(WHOLE, placement.capacity - gpus, lasts_s, before_s)
+            due = sum(self._nodes[WHOLE][absent].gpus for absent in self._due)
+            at = self._earliest_on(WHOLE, placement.capacity + due - gpus, lasts_s, before_s)
             return None if at is None else (at, (WHOLE,))
         if gpus <= self._size:
             return self._earliest_of_one(placement, range(placement.nodes) if freed is None else sorted(freed), gpus, lasts_s, before_s)
-        here = [node for node in range(placement.nodes) if placement.is_open(node)]
+        here = placement.open_nodes()
         count = -(-gpus // self._size)
+        if len(here) < count:
+            here = [*self._due.values(), *here]
         for at in self._times(here) if len(here) >= count else ():
             if at >= before_s:
                 return None
@@ -175,7 +247,7 @@ class Conservative:
     ) -> tuple[float, tuple[int, ...]] | None:
         soonest, where = before_s, -1
         for node in nodes:
-            at = self._earliest_on(node, self._size - gpus, lasts_s, soonest) if placement.is_open(node) else None
+            at = self._earliest_on(node, self._size - gpus, lasts_s, soonest) if node > WHOLE and placement.is_open(node) else None
             if at is not None:
                 soonest, where = at, node
                 if at <= self._room.clock._now:

@@ -3,13 +3,28 @@
 The reservation is of nodes, not only of a number of GPUs: the earliest time at which the first in line fits, by the ends that users
 estimated, and the very nodes that are free for it then. A job may overtake if it is done by then, or has GPUs on other nodes. Running gangs
 are kept in the order of their estimated ends, so that a reservation is a walk over those that must end before it.
+
+A first in line that the nodes here can never hold is reserved what it needs of them for the time when enough nodes are due: others overtake
+it who are done by then, or have GPUs that it will not need. It starts by its reservation where those nodes come when they are expected, or
+sooner; where they are late it waits for them, and beyond that for those who overtook it by a later expectation. While nobody knows when
+nodes come (a quota is used up, or an autoscaler has not asked), nobody overtakes it.
 """
 
 import math
 from bisect import bisect_left, insort
+from typing import NamedTuple
 
 from sim.engine.backfill.room import Room
 from sim.engine.placement import PackedNodes, Place, SpreadGpus
+
+
+class Reservation(NamedTuple):
+    """`job` is to start at `until_s`: on these nodes (none by number on a spread pool), and on `coming` GPUs that are not here yet."""
+
+    job: int
+    until_s: float
+    nodes: list[int]
+    coming: int = 0
 
 
 class Easy:
@@ -19,7 +34,7 @@ class Easy:
         self._room = room
         self._ends: list[tuple[float, int]] = []
         self._end_of: dict[int, float] = {}
-        self._reserved: tuple[int, float, list[int]] | None = None
+        self._reserved: Reservation | None = None
 
     def began(self, job: int) -> None:
         end = self._end_of[job] = self._room.ends_s(job)
@@ -55,20 +70,38 @@ class Easy:
     def withdrawn(self, job: int) -> None:  # noqa: ARG002  nothing is kept of those behind the first in line
         self._reserved = None
 
-    def _reservation(self, job: int) -> tuple[int, float, list[int]]:
-        """(`job`, when it fits by the estimated ends, the nodes it then has): none by number on a spread pool; infinity where it does not
-        fit on what is there now."""
-        if self._reserved is None or self._reserved[0] != job:
+    def _reservation(self, job: int) -> Reservation:
+        """When the job fits by the estimated ends on the nodes that are here, else with those that are due."""
+        kept = self._reserved
+        if kept is None or kept.job != job or kept.until_s < self._room.clock._now:
             gpus, placement = self._room.gpus[job], self._room.placement
-            if not isinstance(placement, PackedNodes):
-                self._reserved = (job, self._spread(gpus - placement.free), [])
+            if gpus > placement.capacity:
+                kept = self._with_due(job)
+            elif not isinstance(placement, PackedNodes):
+                kept = Reservation(job, self._spread(gpus - placement.free), [])
             elif gpus > placement.gpus_per_node:
-                self._reserved = (job, *self._whole_nodes(placement, -(-gpus // placement.gpus_per_node)))
+                kept = Reservation(job, *self._whole_nodes(placement, -(-gpus // placement.gpus_per_node)))
             else:
-                self._reserved = (job, *self._one_node(placement, gpus))
-        return self._reserved
+                kept = Reservation(job, *self._one_node(placement, gpus))
+            self._reserved = kept
+        return kept
+
+    def _with_due(self, job: int) -> Reservation:
+        """When enough nodes will have come, and those that it needs here are free; now, and all that is here, where nobody knows."""
+        gpus, placement, coming = self._room.gpus[job], self._room.placement, 0
+        for at, nodes in self._room.due():
+            coming += nodes * placement.gpus_per_node
+            if gpus > placement.capacity + coming:
+                continue
+            if not isinstance(placement, PackedNodes):
+                return Reservation(job, max(at, self._spread(gpus - placement.free - coming)), [], coming)
+            end, kept = self._whole_nodes(placement, max(-(-(gpus - coming) // placement.gpus_per_node), 0))
+            return Reservation(job, max(at, end), kept, coming)
+        return Reservation(job, self._room.clock._now, placement.open_nodes() if isinstance(placement, PackedNodes) else [])
 
     def _spread(self, lacking: int) -> float:
+        if lacking <= 0:
+            return self._room.clock._now
         for end, job in self._ends:
             lacking -= self._room.gpus[job]
             if lacking <= 0:
@@ -90,6 +123,8 @@ class Easy:
         """The first `count` nodes to be wholly free."""
         size = placement.gpus_per_node
         nodes = placement.whole_nodes_free()
+        if len(nodes) >= count:
+            return self._room.clock._now, nodes[len(nodes) - count :]
         free: dict[int, int] = {}
         for end, job in self._ends:
             for node, held in _held(self._room.places[job], self._room.gpus[job], size):
@@ -108,11 +143,15 @@ class Easy:
         fitting = [job for job in jobs if fits(gpus_of[job])]
         if not fitting:
             return
-        kept = _, until, nodes = self._reservation(room.queue.head())
+        kept = self._reservation(room.queue.head())
+        until = kept.until_s
         if isinstance(placement, PackedNodes):
-            left = self._start_beside(fitting, placement, [node for node in nodes if placement.is_open(node)])
+            nodes = [node for node in kept.nodes if placement.is_open(node)]
+            waits_for_all = gpus_of[kept.job] > placement.capacity == len(nodes) * placement.gpus_per_node
+            left = fitting if waits_for_all else self._start_beside(fitting, placement, nodes)
         else:
-            left = self._start_spare(fitting, placement, placement.free + self._freed_by(until) - gpus_of[room.queue.head()])
+            spare = placement.free + self._freed_by(until) + kept.coming - gpus_of[kept.job]
+            left = self._start_spare(fitting, placement, spare)
         now, estimate = room.clock._now, room.estimate_s
         for job in left:
             if fits(gpus_of[job]) and now + estimate(job) <= until:

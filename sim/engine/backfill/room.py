@@ -15,8 +15,9 @@ WINDOW = 64
 class Room:
     """`ends_s` is when a running job ends by its estimate, `places` where each running job is.
 
-    `start` takes a job out of the queue and begins it on a place that was taken for it. On demand, a cold node answers later than its gang
-    was given it, so that ends are later than a backfill reckons with.
+    `start` takes a job out of the queue and begins it on a place that was taken for it. `due` are (seconds, nodes) that are to come, each
+    when it may be expected, soonest first. On demand, a cold node answers later than its gang was given it, so that ends are later than a
+    backfill reckons with.
     """
 
     clock: Clock
@@ -27,4 +28,5 @@ class Room:
     ends_s: Callable[[int], float]
     places: Mapping[int, Place]
     start: Callable[[int, Place], None]
+    due: Callable[[], list[tuple[float, int]]]
     window: int = WINDOW
