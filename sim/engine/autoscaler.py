@@ -32,7 +32,7 @@ def autoscale(
             clock.process(_arrive(pool, more, elastic.max, answer))
         free = pool.nodes.whole_nodes_free()
         surplus = min(spare.note(now, len(free)), pool.held - elastic.min)
-        if surplus > 0 and more <= 0:
+        if surplus > 0 and more <= 0 and not pool.asked:
             pool.leave(free[:surplus], SCALE_DOWN)
             spare.forget()
 
