@@ -1,12 +1,18 @@
 """What a reader is told of how sure the figures are: loudly where something is wrong, in passing where it only must be known."""
 
+from collections.abc import Iterator
+from statistics import median
+
 from sim.results.summary import Summary
 from sim.results.warmup import WarmupCheck
-from sim.scenario.units import DAY, format_duration
+from sim.scenario.units import DAY, HOUR, format_duration
 
 FEW_REPLICATIONS = 5
 """From fewer, an interval's own width is a rough guess: it is as uncertain as their standard deviation is, by 1/√(2(n − 1)) for n normal
 values, 41 % for four."""
+
+FAR = 10
+"""Times the median wait, beyond which a replication is of another kind."""
 
 
 def warnings_of(summary: Summary) -> list[str]:
@@ -46,6 +52,18 @@ def _bias(check: WarmupCheck) -> str:
     return f"{check.bias:+.0%} ({check.bias_low:+.0%} – {check.bias_high:+.0%})"
 
 
+def _unlike(summary: Summary) -> Iterator[str]:
+    """Replications of two kinds, of which a mean describes neither."""
+    waits = [wait for wait in summary.figure("wait.mean").values if wait is not None]
+    half = median(waits) if waits else 0.0
+    far = [wait for wait in waits if wait > max(FAR * half, HOUR)]
+    if far and len(waits) >= FEW_REPLICATIONS:
+        yield (
+            f"{len(far)} of {len(waits)} replications wait {format_duration(min(far))} or more on average, and half of all "
+            f"{format_duration(half)} or less: whether capacity suffices hangs on what is drawn, and their mean describes neither"
+        )
+
+
 def notes_of(summary: Summary) -> list[str]:
     """How often and how intervals were made where that is unusual, and why the warm-up was not checked."""
     outcomes = {check.outcome for check in summary.warmup_checks}
@@ -68,6 +86,7 @@ def notes_of(summary: Summary) -> list[str]:
         notes.append("a single run has no intervals: where anything is drawn, other draws may end otherwise (--replications 10 tells)")
     elif summary.replications < FEW_REPLICATIONS:
         notes.append(f"intervals from {summary.replications} replications are rough themselves: decide on 10 or more (--replications 10)")
+    notes += _unlike(summary)
     if "changing" in outcomes:
         notes.append("work or capacity changes by design here, so that figures are of this horizon and not of a steady state")
     if "untold" in outcomes:

@@ -3,6 +3,7 @@
 import pytest
 
 from sim.report.doubts import FEW_REPLICATIONS, notes_of
+from sim.results.statistics import estimate
 from tests.report.test_answers import summary
 
 
@@ -18,3 +19,19 @@ from tests.report.test_answers import summary
 def test_few_replications_are_told_and_enough_are_not(replications: int, said: str) -> None:
     notes = notes_of(summary(replications))
     assert [said in note for note in notes] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ((191.5, 0.3, 0.1, 1123.8, 0.2, 154.8, 1.2, 1.6, 0.6, 0.3), "3 of 10 replications wait 6.45 d or more on average"),
+        ((0.9, 0.3, 0.01, 0.2, 0.1, 0.02), ""),  # far from each other, and none of them long
+        ((20.0, 30.0, 24.0, 50.0, 90.0, 40.0), ""),
+        ((0.1, 0.1, 900.0), ""),  # too few to tell
+    ],
+)
+def test_replications_of_two_kinds_are_told(hours: tuple[float, ...], said: str) -> None:
+    """Costs known to ±90 % leave some draws overloaded and most idle."""
+    notes = notes_of(summary(len(hours), wait__mean=estimate([3600 * one for one in hours])))
+    told = [note for note in notes if "describes neither" in note]
+    assert [said in note for note in told] == ([True] if said else [])
