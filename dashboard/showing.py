@@ -48,6 +48,8 @@ from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
 METRICS_A_ROW = 4
+LETTER = 7
+"""Pixels of one in a table."""
 AROUND_CHART = 110
 """Pixels of title, axis and legend: Streamlit fits them into a chart's height, which elsewhere is that of its plot alone."""
 
@@ -165,11 +167,23 @@ def show_sensitivity(sensitivity: Sensitivity) -> None:
 
 
 def show_rows(rows: Rows) -> None:
-    """A table under its title; nothing where it has no rows."""
+    """A table under its title; nothing where it has no rows. It can be sorted where it has numbers: as text, $11.6k is under $3,859."""
     if not rows.cells:
         return
     st.markdown(f"**{plain(rows.title)}**")
-    st.dataframe(pd.DataFrame(list(rows.cells), columns=list(rows.headings)), width="stretch", hide_index=True)
+    words = pd.DataFrame(list(rows.cells), columns=list(rows.headings))
+    if not rows.numbers:
+        st.table(words.map(plain).rename(columns=plain), border="horizontal", hide_index=True)
+        return
+    numbers = words.copy()
+    for name, column in rows.numbers.items():
+        numbers[name] = list(column)
+    told = numbers.style
+    for name in rows.numbers:
+        for row, text in enumerate(words[name]):  # a format without a field: what is written over the number
+            told = told.format(text, subset=([row], [name]))
+    widths = {name: st.column_config.Column(width=LETTER * (max(map(len, (name, *words[name]))) + 2)) for name in rows.numbers}
+    st.dataframe(told, width="stretch", hide_index=True, column_config=widths)
 
 
 def show_basis(summary: Summary) -> None:

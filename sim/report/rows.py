@@ -1,7 +1,8 @@
 """What a report shows, as rows of text: the terminal, the HTML page and the dashboard print the same tables."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sim.cost.validation import Validated
 from sim.report.doubts import notes_of
@@ -25,11 +26,15 @@ PLAN_HEADLINES = ("wait.mean", "wait.p95", "cost.usd", "cost.usd_per_useful_gpu_
 
 @dataclass(frozen=True)
 class Rows:
-    """A table: its title, a heading a column, and cells of text."""
+    """A table: its title, a heading a column, and cells of text.
+
+    `numbers` are what the cells of a column say, by its heading: where there are any, a reader who can sort the table sorts by them.
+    """
 
     title: str
     headings: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+    numbers: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 def simulated_phrase(summary: Summary) -> str:

@@ -83,7 +83,7 @@ def _opened(page: Callable[[], None]) -> AppTest:
 
 def _table(app: AppTest, heading: str) -> list[list[str]]:
     """The rows of the first table whose first column has this heading."""
-    frames = [frame.value for frame in app.dataframe]
+    frames = [frame.value for frame in app.table]
     return next(frame.to_numpy().tolist() for frame in frames if frame.columns[0] == heading)
 
 
@@ -197,7 +197,7 @@ def test_two_plans_tried_are_two_rows_until_forgotten() -> None:
     assert not app.exception
     assert _table(app, "plan") == [["plan 1", "as written"], ["plan 2", "providers.incumbent.pools.committed.nodes = 30"]]
     app.button(key="forget").click().run()
-    assert not app.dataframe
+    assert not app.table
 
 
 @pytest.mark.parametrize(("kind", "says"), [("spot", "reclaim: {mtbf: 60 d}"), ("block", "windows: [{start: 0 d, end: 14 d}]")])
@@ -212,7 +212,7 @@ def test_a_pool_can_be_tried_under_another_offer(kind: str, says: str) -> None:
         app.button(key="try").click().run()
         assert not app.exception
         assert [error.value for error in app.error] == []
-        assert says in _table(app, "plan")[0][1]
+        assert plain(says) in _table(app, "plan")[0][1]
     else:  # the page shows what the kind needs; a block has no lead time, and is refused with the pool's
         assert app.text_input(key="windows-second-source-challenger.quick").value in says
         app.button(key="try").click().run()
@@ -225,7 +225,7 @@ def test_a_price_that_is_none_is_an_error_line() -> None:
     app.button(key="try").click().run()
     assert not app.exception
     assert "cheap" in app.error[0].value
-    assert not app.dataframe
+    assert not app.table
 
 
 def test_launch_refuses_what_is_no_run_folder(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _opened(page: Callable[[], None]) -> AppTest:
 
 
 def _table(app: AppTest, heading: str) -> list[list[str]]:
-    frames = [frame.value for frame in app.dataframe]
+    frames = [frame.value for frame in (*app.dataframe, *app.table)]
     return next(frame.to_numpy().tolist() for frame in frames if frame.columns[0] == "plan" and heading in frame.columns)
 
 
@@ -81,6 +81,8 @@ def test_a_sweep_runs_what_its_fields_say_and_is_kept() -> None:
     sweep = read_sweep(folder)
     assert [one.values for one in sweep.plans.values()] == [{OWN: 8}, {OWN: 14}]
     assert [row[0] for row in _table(app, "nodes")] == sweep.front
+    (costs,) = {tuple(frame.value["cost"]) for frame in app.dataframe if len(frame.value) == len(sweep.plans)}  # numbers, to sort by
+    assert list(costs) == [one.figures["cost.usd"].mean for one in sweep.plans.values()]
     again = _opened(_runs_page)
     assert again.selectbox(key="runs-plan").value == sweep.front[0]
 
