@@ -99,14 +99,14 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
             show_sweep(results)
             kept = [plan for plan in results.plans if (folder / PLANS / plan).is_dir()]
             first = kept.index(results.front[0]) if results.front else 0
-            return _show_one_plan(folder, kept, lambda: st.selectbox("Plan", kept, index=first, key=f"{key}-plan"))
+            return _show_one_plan(folder, kept, lambda: st.selectbox("Plan", kept, index=first, key=f"{key}-plan-{folder}"))
         case Optimisation():
             show_optimisation(results)
             return _show_one_plan(folder, [results.final.plan])
         case Comparison():
             show_comparison(results)
             plans = list(results.plans)
-            return _show_one_plan(folder, plans, lambda: st.radio("Plan", plans, horizontal=True, key=f"{key}-plan") or plans[0])
+            return _show_one_plan(folder, plans, lambda: st.radio("Plan", plans, horizontal=True, key=f"{key}-plan-{folder}") or plans[0])
 
 
 def _of_all(results: Results) -> Summary:

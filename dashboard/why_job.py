@@ -16,7 +16,7 @@ def ask_why(folder: Path, *, key: str) -> None:
     st.subheader("Why did a job wait?", divider="gray")
     history = read_history(folder)
     longest = int(np.nan_to_num(history.records.waited_s(history.jobs.arrival_s)).argmax())
-    job = st.number_input("Job (a row of jobs.parquet)", 0, len(history.jobs) - 1, longest, key=f"{key}-job")
+    job = st.number_input("Job (a row of jobs.parquet)", 0, len(history.jobs) - 1, longest, key=f"{key}-job-{folder}")
     answer = why(history, int(job))
     st.write(plain(why_headline(answer)))
     for rows in (reason_rows(answer), stretch_rows(answer), held_rows(answer), *other_rows(answer)):

@@ -121,6 +121,18 @@ def test_runs_page_tells_why_a_job_waited() -> None:
     assert any("started at once" in text.value for text in app.markdown)
 
 
+def test_each_plan_is_asked_about_the_job_that_waited_longest_in_it() -> None:
+    """A number left over from another plan would be any job."""
+    Path("tiny.yaml").write_text(COMPARED, encoding="utf-8")
+    study = run_plans(plan_documents(read_document(Path("tiny.yaml"))), Runner(1))
+    save(study)
+    app = _opened(_runs_page)
+    longest = {plan: int(run.tables["jobs"]["wait_s"].argmax()) for plan, run in study.runs.items()}
+    assert app.number_input[0].value == longest["one"]
+    app.radio[0].set_value("two").run()
+    assert app.number_input[0].value == longest["two"] != longest["one"]
+
+
 def test_runs_page_marks_what_is_extrapolated() -> None:
     _run(TINY)
     assert not _opened(_runs_page).warning
