@@ -39,7 +39,7 @@ from sim.report.rows import (
 )
 from sim.report.sensitivity_rows import sensitivity_notes, sensitivity_rows
 from sim.report.sweep_rows import front_rows, sweep_rows
-from sim.results.run_folder import PLANS, REPORT, SCENARIO, read_summary, read_table
+from sim.results.run_folder import PLANS, REPORT, read_scenario, read_summary, read_table
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.study.comparison import Comparison
@@ -232,7 +232,7 @@ def _show_results(folder: Path, summary: Summary) -> None:
     show_rows(tenant_rows(summary))
     show_basis(summary)
     with st.expander("The scenario"):
-        st.code((folder / SCENARIO).read_text(encoding="utf-8"), language="yaml")
+        st.code(read_scenario(folder), language="yaml")
 
 
 def _show_headlines(rows: Rows) -> None:

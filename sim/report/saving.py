@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sim.report.page import comparison_page, optimisation_page, sensitivity_page, summary_page, sweep_page
 from sim.report.reading import read_results
-from sim.results.run_folder import PLANS, REPORT, SCENARIO, SENSITIVITY, SWEEP, read_table, written_folder
+from sim.results.run_folder import PLANS, REPORT, SCENARIO, SENSITIVITY, SWEEP, read_scenario, read_table, written_folder
 from sim.results.summary import Summary
 from sim.scenario.errors import InputError
 from sim.scenario.loading import resolved_yaml
@@ -73,7 +73,7 @@ def render(folder: Path) -> str:
     """The report page of a run or study folder; InputError where it is neither."""
     results = read_results(folder)
     kept = folder / PLANS / results.base if isinstance(results, Comparison) else folder
-    scenario = (kept / SCENARIO).read_text(encoding="utf-8")
+    scenario = read_scenario(kept)
     match results:
         case Sweep():
             return sweep_page(results, scenario)

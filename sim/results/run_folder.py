@@ -97,6 +97,14 @@ def read_summary(folder: Path) -> Summary:
         raise InputError.of("is not a summary that this version reads; run the scenario again", where=str(path)) from None
 
 
+def read_scenario(folder: Path) -> str:
+    """The text of a folder's resolved scenario."""
+    try:
+        return (folder / SCENARIO).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InputError.of(f"has no readable {SCENARIO}; run the scenario again", where=str(folder)) from None
+
+
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """One of a run's tables: ``jobs``, ``timeline`` or ``billing``."""
     try:

@@ -162,11 +162,12 @@ def test_runs_page_offers_the_folders_given_and_says_when_there_are_none(monkeyp
     assert _opened(_runs_page).selectbox[0].options == ["elsewhere"]
 
 
-def test_runs_page_says_what_a_damaged_folder_lacks() -> None:
+@pytest.mark.parametrize("file", ["timeline.parquet", "scenario.yaml"])
+def test_runs_page_says_what_a_damaged_folder_lacks(file: str) -> None:
     folder, _ = _run(TINY)
-    (folder / "timeline.parquet").unlink()
+    (folder / file).unlink()
     app = _opened(_runs_page)
-    assert "has no readable timeline.parquet" in app.error[0].value
+    assert f"has no readable {file}" in app.error[0].value
 
 
 def test_the_app_opens_on_the_runs_page() -> None:
