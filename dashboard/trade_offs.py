@@ -52,7 +52,8 @@ def page() -> None:
         st.info("No plan tried yet. Try the pool as it is written, then change something and try again.")
         return
     with errors_shown():
-        show_rows(Rows("Plans tried", ("plan", "what was changed"), tuple((plan, change) for plan, (change, _) in tried.items())))
+        cells = tuple((plan, change, str(summary.replications)) for plan, (change, summary) in tried.items())
+        show_rows(Rows("Plans tried", ("plan", "what was changed", "replications"), cells))
         comparison = compare({plan: summary for plan, (_, summary) in tried.items()})
         show_comparison(comparison)
         show_basis(comparison.plans[comparison.base])

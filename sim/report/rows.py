@@ -153,7 +153,8 @@ def difference_rows(comparison: Comparison) -> Rows:
         cells.append((plan, *(with_interval(name, differences[name]) for name in names)))
         cells.append(("  in percent", *(relative_with_interval(differences[name]) for name in names)))
     paired = all(one["cost.usd"].paired for one in comparison.differences.values())
-    how = "paired" if paired else "not paired: other seeds or numbers of replications"
+    alike = len({summary.replications for summary in comparison.plans.values()}) == 1
+    how = f"paired{'' if alike else ' over the replications that both have'}" if paired else "not paired: other seeds"
     return Rows(f"Difference from {comparison.base}, {how}", ("plan", *(TITLES[name] for name in names)), tuple(cells))
 
 

@@ -36,7 +36,7 @@ class Difference(Estimate):
 
 
 def difference(plan: Estimate, base: Estimate, *, paired: bool, antithetic: bool = False) -> Difference:
-    """`plan` against `base`; `paired` where both ran the same replications on the same random numbers.
+    """`plan` against `base`; `paired` where replication k of both saw the same random numbers: over the replications that both have.
 
     With `antithetic` replications their pairs are what is independent.
     """
@@ -44,7 +44,7 @@ def difference(plan: Estimate, base: Estimate, *, paired: bool, antithetic: bool
 
 
 def _paired(plan: Estimate, base: Estimate, antithetic: bool) -> Difference:
-    pairs = list(zip(plan.values, base.values, strict=True))
+    pairs = list(zip(plan.values, base.values, strict=False))
     found = estimate([None if one is None or other is None else one - other for one, other in pairs], intervals=Intervals(pairs=antithetic))
     both = np.array([(math.nan, math.nan) if one is None or other is None else (one, other) for one, other in pairs]).reshape(-1, 2)
     ones, others = (pair_means(column) if antithetic else column[~np.isnan(column)] for column in both.T)

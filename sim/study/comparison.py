@@ -1,7 +1,8 @@
 """Plans side by side: the scenario as each of its plans overrides it, run on the same demand, and their differences job for job.
 
-Plans of one seed share their streams (common random numbers), so a difference between two of them is taken replication by replication and
-its interval is far narrower than those of the plans themselves. Plans of other seeds are compared too, unpaired, and say so.
+Plans of one seed share their streams (common random numbers), so a difference between two of them is taken replication by replication, as
+far as both have them, and its interval is far narrower than those of the plans themselves. Plans of other seeds are compared too, unpaired,
+and say so.
 """
 
 import hashlib
@@ -135,13 +136,13 @@ def run_plans(documents: Mapping[str, Document], runner: Runner | None = None) -
 
 
 def compare(summaries: Mapping[str, Summary]) -> Comparison:
-    """Finished plans compared with the first of them; paired with it where they share its seed and number of replications."""
+    """Finished plans compared with the first of them; paired with it where they share its seed."""
     base, first = next(iter(summaries.items()))
     figures = [*COMPARED, *(f"workload.{name}.wait.p95" for name in first.wait_curves)]
     differences = {}
     for plan, summary in list(summaries.items())[1:]:
         pairs = first.intervals.pairs
-        paired = (summary.seed, summary.replications, summary.intervals.pairs) == (first.seed, first.replications, pairs)
+        paired = (summary.seed, summary.intervals.pairs) == (first.seed, pairs)
         differences[plan] = {
             name: difference(summary.figure(name), first.figure(name), paired=paired, antithetic=pairs) for name in figures
         }

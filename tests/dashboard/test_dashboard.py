@@ -208,7 +208,7 @@ def test_two_plans_tried_are_two_rows_until_forgotten() -> None:
     app.number_input(key="nodes-second-source-incumbent.committed").set_value(30).run()
     app.button(key="try").click().run()
     assert not app.exception
-    assert _table(app, "plan") == [["plan 1", "as written"], ["plan 2", "providers.incumbent.pools.committed.nodes = 30"]]
+    assert _table(app, "plan") == [["plan 1", "as written", "1"], ["plan 2", "providers.incumbent.pools.committed.nodes = 30", "1"]]
     app.button(key="forget").click().run()
     assert not app.table
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
+from sim.report.rows import difference_rows
 from sim.results.difference import Difference, difference
 from sim.results.statistics import estimate
 from sim.scenario.errors import InputError
@@ -48,6 +49,17 @@ def test_other_seeds_are_compared_unpaired_and_say_so(small: Path) -> None:
     assert list(study.comparison.plans) == ["small 1", "small 2"]
     assert not study.comparison.differences["small 2"]["wait.mean"].paired
     assert "share no random numbers" in study.comparison.verdicts["small 2"]
+
+
+def test_plans_of_one_seed_are_paired_over_the_replications_that_both_have(small: Path) -> None:
+    """The first replications see the same demand, however many follow."""
+    document = open_document(str(small)).override("replications", 2)
+    study = run_plans(scenario_documents([document, document.override("replications", 3)]), Runner(1))
+    cost = study.comparison.differences["small 2"]["cost.usd"]
+    assert cost.paired
+    assert cost.values == (0.0, 0.0)
+    assert "no random numbers" not in study.comparison.verdicts["small 2"]
+    assert difference_rows(study.comparison).title == "Difference from small 1, paired over the replications that both have"
 
 
 def test_unlike_or_single_plans_are_refused(small: Path) -> None:
