@@ -8,19 +8,16 @@ import pandas as pd
 from sim.report.answers import answers
 from sim.report.charts import (
     backlog_over_time,
-    cost_against_wait,
     cost_by_provider,
     headroom_over_time,
-    optimisation_scatter,
     svg,
-    sweep_scatter,
-    tornado,
     utilisation_over_time,
     wait_curves,
     waits_by_reason,
 )
 from sim.report.doubts import warnings_of
 from sim.report.optimisation_rows import considered_rows
+from sim.report.plan_charts import cost_against_wait, optimisation_scatter, sweep_scatter, tornado
 from sim.report.rows import (
     Rows,
     basis_lines,

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sim.report.charts import CAPACITY, cost_against_wait, cost_by_provider, wait_curves, waits_by_reason
+from sim.report.charts import CAPACITY, cost_by_provider, wait_curves, waits_by_reason
+from sim.report.plan_charts import cost_against_wait
 from sim.report.words import REASONS_IN_WORDS
 from sim.results.ledger import UNUSED
 from sim.results.statistics import Estimate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
-from sim.report.charts import tornado
+from sim.report.plan_charts import tornado
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
