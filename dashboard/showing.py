@@ -52,8 +52,8 @@ AROUND_CHART = 110
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is: a price keeps its dollar sign, a file name its underscores."""
-    return re.sub(r"([\\`*_\[\]$<>~#:|])", r"\\\1", text)
+    """Text that Markdown shows as it is: a price keeps its dollar sign, a file name its underscores, an indented line its indent."""
+    return re.sub(r"([\\`*_\[\]$<>~#:|])", r"\\\1", re.sub("^ +", "\u2003", text))
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
         case Sweep():
             show_sweep(results)
             kept = [plan for plan in results.plans if (folder / PLANS / plan).is_dir()]
-            first = kept.index(results.front[0]) if results.front else 0
+            first = kept.index(results.cheapest(kept))
             return _show_one_plan(folder, kept, lambda: st.selectbox("Plan", kept, index=first, key=f"{key}-plan-{folder}"))
         case Optimisation():
             show_optimisation(results)
@@ -243,6 +243,9 @@ def _show_headlines(rows: Rows) -> None:
 
 
 def _show_chart(chart: Any) -> None:
+    if isinstance(chart, str):
+        st.markdown(plain(chart))
+        return
     chart = chart.properties(height=chart.height + AROUND_CHART)
     st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
 

@@ -1,18 +1,24 @@
-"""The charts of one run, and the theme of every chart: the HTML report and the dashboard draw the same. Data in, Altair charts out."""
+"""The charts of one run, and the theme of every chart: the HTML report and the dashboard draw the same. Data in, Altair charts out.
 
+Where there is nothing to draw, a sentence stands in the chart's place: an axis around nothing has ticks that say nothing.
+"""
+
+from html import escape
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from sim.report.words import REASONS_IN_WORDS
+from sim.report.words import REASONS_IN_WORDS, usd
 from sim.results.headroom import moving_headroom
 from sim.results.ledger import UNUSED
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, HOUR, MINUTE, format_duration
 
-COLOURS = ["#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568"]
+COLOURS = [
+    "#2b6cb0", "#dd6b20", "#2f855a", "#6b46c1", "#b83280", "#4a5568", "#0bc5ea", "#d69e2e", "#68d391", "#b794f4", "#9b2c2c", "#744210",
+]  # fmt: skip
 REASON_COLOURS = ["#6b46c1", "#dd6b20", "#d69e2e", "#c53030", "#b83280", "#2b6cb0", "#4a5568", "#2f855a"]
 WAITING, CAPACITY = "#c53030", "#718096"
 _SHORTEST_S = MINUTE
@@ -27,8 +33,14 @@ _DAYS_FROM_S = 3 * DAY
 """Spans up to here are told in hours."""
 
 
-def themed(chart: Any, width: int, height: int, title: str) -> Any:
-    return chart.properties(width=width, height=height, title=alt.TitleParams(title, anchor="start", fontSize=14))
+def themed(chart: Any, width: int, height: int, title: str, under: str = "") -> Any:
+    said = alt.TitleParams(title, anchor="start", fontSize=14, subtitle=under or alt.Undefined, subtitleColor="#4a5568")
+    return chart.properties(width=width, height=height, title=said)
+
+
+def mean_of(replications: int) -> str:
+    """Under the title of what is drawn of several replications at once."""
+    return f"mean of {replications} replications" if replications > 1 else ""
 
 
 def time_unit(longest_s: float) -> tuple[str, float]:
@@ -45,8 +57,12 @@ def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
         for name, curve in summary.wait_curves.items()
         for quantile, wait in zip(curve.quantiles, curve.wait_s, strict=True)
     ]
+    if not rows:
+        return "How long jobs waited: no job was measured."
+    if all(row["wait_s"] == _SHORTEST_S for row in rows):
+        return "How long jobs waited: none longer than a minute."
     chart = (
-        alt.Chart(pd.DataFrame(rows, columns=["workload", "share", "wait_s", "wait"]))
+        alt.Chart(pd.DataFrame(rows))
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
             x=alt.X(
@@ -58,10 +74,14 @@ def wait_curves(summary: Summary, width: int = 620, height: int = 260) -> Any:
             y=alt.Y("share:Q", title="share of jobs", axis=alt.Axis(format="%")),
             color=alt.Color("workload:N", scale=alt.Scale(range=COLOURS), title=None),
             order="share:Q",
-            tooltip=["workload:N", alt.Tooltip("share:Q", format=".1%"), "wait:N"],
+            tooltip=[
+                "workload:N",
+                alt.Tooltip("share:Q", title="share of jobs", format=".1%"),
+                alt.Tooltip("wait:N", title="waited at most"),
+            ],
         )
     )
-    return themed(chart, width, height, "How long jobs waited")
+    return themed(chart, width, height, "How long jobs waited", mean_of(summary.replications))
 
 
 def _averaged(timeline: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +95,7 @@ def _averaged(timeline: pd.DataFrame) -> pd.DataFrame:
 
 def utilisation_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 220) -> Any:
     """GPUs used under the capacity there was, by pool."""
-    mean = _averaged(timeline)
+    mean, day = _averaged(timeline), alt.Tooltip("day:Q", format=".1f")
     total = mean.groupby("day")[["capacity_gpus"]].sum().reset_index()
     used = (
         alt.Chart(mean)
@@ -84,18 +104,27 @@ def utilisation_over_time(timeline: pd.DataFrame, width: int = 620, height: int 
             x=alt.X("day:Q", title="day"),
             y=alt.Y("used_gpus:Q", title="GPUs", stack="zero"),
             color=alt.Color("pool:N", scale=alt.Scale(range=COLOURS), title="used in"),
-            tooltip=["pool", alt.Tooltip("day:Q", format=".1f"), alt.Tooltip("used_gpus:Q", format=".0f")],
+            tooltip=["pool:N", day, alt.Tooltip("used_gpus:Q", title="GPUs used", format=",.1f")],
         )
     )
     had = (
-        alt.Chart(total).mark_line(interpolate="step", strokeDash=[5, 3]).encode(x="day:Q", y="capacity_gpus:Q", color=alt.value(CAPACITY))
+        alt.Chart(total)
+        .mark_line(interpolate="step", strokeDash=[5, 3])
+        .encode(
+            x="day:Q",
+            y="capacity_gpus:Q",
+            color=alt.value(CAPACITY),
+            tooltip=[day, alt.Tooltip("capacity_gpus:Q", title="capacity, GPUs", format=",.1f")],
+        )
     )
-    return themed(used + had, width, height, "GPUs used, and capacity (dashed)")
+    return themed(used + had, width, height, "GPUs used, and capacity (dashed)", mean_of(timeline["replication"].nunique()))
 
 
 def backlog_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 180) -> Any:
     """GPUs that waiting jobs ask for, all pools together."""
     total = _averaged(timeline).groupby("day")[["waiting_gpus", "waiting_jobs"]].sum().reset_index()
+    if not total["waiting_gpus"].any():
+        return "Queue: no job ever stood in it."
     chart = (
         alt.Chart(total)
         .mark_area(interpolate="step", opacity=0.75)
@@ -103,10 +132,14 @@ def backlog_over_time(timeline: pd.DataFrame, width: int = 620, height: int = 18
             x=alt.X("day:Q", title="day"),
             y=alt.Y("waiting_gpus:Q", title="GPUs waited for"),
             color=alt.value(WAITING),
-            tooltip=[alt.Tooltip("day:Q", format=".1f"), alt.Tooltip("waiting_jobs:Q", format=".1f")],
+            tooltip=[
+                alt.Tooltip("day:Q", format=".1f"),
+                alt.Tooltip("waiting_jobs:Q", title="jobs waiting", format=",.1f"),
+                alt.Tooltip("waiting_gpus:Q", title="GPUs waited for", format=",.1f"),
+            ],
         )
     )
-    return themed(chart, width, height, "Queue: GPUs that waiting jobs ask for")
+    return themed(chart, width, height, "Queue: GPUs that waiting jobs ask for", mean_of(timeline["replication"].nunique()))
 
 
 def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> Any:
@@ -117,9 +150,11 @@ def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> An
             wait = summary.figure(f"workload.{name}.blocked.{reason}").mean
             if wait:
                 rows.append({"workload": name, "reason": words, "order": order, "wait_s": wait})
-    data = pd.DataFrame(rows, columns=["workload", "reason", "order", "wait_s"])
-    unit, seconds = time_unit(float(data.groupby("workload")["wait_s"].sum().max() if rows else 0.0))
-    data["wait"] = data["wait_s"] / seconds
+    if not rows:
+        return "Why jobs waited: none did."
+    data = pd.DataFrame(rows)
+    unit, seconds = time_unit(float(data.groupby("workload")["wait_s"].sum().max()))
+    data["wait"], data["said"] = data["wait_s"] / seconds, data["wait_s"].map(format_duration)
     present = set(data["reason"])
     colours = {words: colour for words, colour in zip(REASONS_IN_WORDS.values(), REASON_COLOURS, strict=True) if words in present}
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
@@ -131,10 +166,10 @@ def waits_by_reason(summary: Summary, width: int = 620, height: int = 180) -> An
             y=alt.Y("workload:N", title=None),
             color=alt.Color("reason:N", title="waited because", scale=scale),
             order="order:Q",
-            tooltip=["workload:N", "reason:N", alt.Tooltip("wait:Q", title=f"wait, {unit}", format=".3g")],
+            tooltip=["workload:N", alt.Tooltip("reason:N", title="because"), alt.Tooltip("said:N", title="mean wait")],
         )
     )
-    return themed(chart, width, height, "Why jobs waited")
+    return themed(chart, width, height, "Why jobs waited", mean_of(summary.replications))
 
 
 def headroom_over_time(timeline: pd.DataFrame, target_utilisation: float, width: int = 620, height: int = 180) -> Any:
@@ -157,6 +192,9 @@ def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180)
     """Effective cost by provider, split by the workload that used it."""
     runs = billing["x_Replication"].nunique()
     cost = billing.groupby(["ResourceId", "x_Workload"])["EffectiveCost"].sum().div(runs).reset_index()
+    if not cost["EffectiveCost"].any():
+        return "What it cost: nothing."
+    cost["said"] = cost["EffectiveCost"].map(usd)
     users = sorted(set(cost["x_Workload"]) - {UNUSED})
     scale = alt.Scale(domain=[*users, UNUSED], range=[*(COLOURS[index % len(COLOURS)] for index in range(len(users))), CAPACITY])
     chart = (
@@ -166,15 +204,21 @@ def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180)
             x=alt.X("EffectiveCost:Q", title="USD over the horizon", stack="zero", axis=alt.Axis(format="$,.3~s", tickCount=5)),
             y=alt.Y("ResourceId:N", title=None),
             color=alt.Color("x_Workload:N", title="used by", scale=scale),
-            tooltip=["ResourceId", "x_Workload", alt.Tooltip("EffectiveCost:Q", format="$,.0f")],
+            tooltip=[
+                alt.Tooltip("ResourceId:N", title="pool"),
+                alt.Tooltip("x_Workload:N", title="used by"),
+                alt.Tooltip("said:N", title="cost"),
+            ],
         )
     )
-    return themed(chart, width, height, "What it cost, by pool and use")
+    return themed(chart, width, height, "What it cost, by pool and use", mean_of(runs))
 
 
 def svg(chart: Any) -> str:
-    """The chart as one SVG element, drawn without a browser."""
+    """The chart as one SVG element, drawn without a browser; the sentence in its place as a paragraph."""
     import vl_convert
 
+    if isinstance(chart, str):
+        return f"<p>{escape(chart)}</p>"
     text: str = vl_convert.vegalite_to_svg(chart.to_json())
     return text

@@ -1,5 +1,6 @@
 """The charts of studies, whose marks are plans or the inputs of one: cost against a wait, what an optimisation looked at, a tornado."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from sim.report.charts import COLOURS, WAITING, themed, time_unit
 from sim.report.sensitivity_rows import input_names
-from sim.report.words import title
+from sim.report.words import title, value, with_interval
 from sim.results.statistics import described
 from sim.results.summary import Summary
 from sim.study.optimisation import Optimisation
@@ -20,13 +21,32 @@ ON_FRONT, BEATEN = "on the front", "beaten by another plan"
 _LEAST_RATIO = 0.001
 """Shares of a limit under a thousandth are drawn at that: the axis is logarithmic."""
 LOW_END, HIGH_END = "low end", "high end"
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"]
+"""With the colours, which come round after another number, more plans than anybody tries are told apart."""
+LIMIT: dict[str, Any] = {"color": WAITING, "strokeDash": [5, 3], "tooltip": None}
+_SAME = 1e-6
+"""Costs that differ by less of themselves are drawn as one."""
 
 
 def _in_one_unit(waits: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The columns of seconds, `wait` and its interval, in the unit that reads well up to the longest; and that unit's name."""
-    columns = ["wait", "low", "high"]
-    unit, seconds = time_unit(float(waits["high"].max()) if len(waits) else 0.0)
+    """The columns of seconds, `wait`, its interval and `limit`, in the unit that reads well up to the longest; and that unit's name."""
+    columns = [name for name in ("wait", "low", "high", "limit") if name in waits]
+    unit, seconds = time_unit(float(waits[columns].max().max()))
     return waits.assign(**{column: waits[column] / seconds for column in columns}), unit
+
+
+def _costs(costs: pd.Series) -> alt.X:
+    """The axis of costs, with so many digits that no two ticks read alike; where all cost the same, that is in its middle."""
+    low, high = float(costs.min()), float(costs.max())
+    same = high - low <= _SAME * high
+    scale = alt.Scale(domain=[0.95 * low, 1.05 * high] if high else [0, 1]) if same else alt.Scale(zero=False)
+    digits = 3 if same else max(3, 1 + math.ceil(math.log10(12 * high / (high - low))))
+    return alt.X("cost:Q", title="USD over the horizon", scale=scale, axis=alt.Axis(format=f"$,.{digits}~s", tickCount=6))
+
+
+def _waits(waits: pd.DataFrame, heading: str) -> alt.Y:
+    """The axis of waits; of plans in which nothing waits, one that is not empty."""
+    return alt.Y("wait:Q", title=heading, scale=alt.Undefined if waits["high"].any() else alt.Scale(domain=[0, 1]))
 
 
 def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", width: int = 620, height: int = 300) -> Any:
@@ -37,23 +57,26 @@ def cost_against_wait(plans: Mapping[str, Summary], figure: str = "wait.p95", wi
         if wait.mean is None or cost.mean is None:
             continue
         low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
-        rows.append({"plan": plan, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high})
-    data, unit = _in_one_unit(pd.DataFrame(rows, columns=["plan", "cost", "wait", "low", "high"]))
+        said = {"paid": with_interval("cost.usd", cost), "waited": with_interval(figure, wait)}
+        rows.append({"plan": plan, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high} | said)
+    if not rows:
+        return "Cost against p95 wait: no wait was measured."
+    data, unit = _in_one_unit(pd.DataFrame(rows))
     base = alt.Chart(data).encode(
-        x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
+        x=_costs(data["cost"]),
         color=alt.Color("plan:N", title=None, sort=None, scale=alt.Scale(range=COLOURS)),
+        tooltip=["plan:N", alt.Tooltip("paid:N", title="cost"), alt.Tooltip("waited:N", title="p95 wait")],
     )
     points = base.mark_point(size=110, filled=True).encode(
-        y=alt.Y("wait:Q", title=f"p95 wait, {unit}"),
-        tooltip=["plan", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("wait:Q", title=f"wait, {unit}", format=".3g")],
+        y=_waits(data, f"p95 wait, {unit}"), shape=alt.Shape("plan:N", title=None, sort=None, scale=alt.Scale(range=SHAPES))
     )
     bars = base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q")
     return themed(bars + points, width, height, "Cost against p95 wait, with 95 % intervals")
 
 
 def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
-    """Cost across, the wait to keep low up: every plan a dot, the front a line with its intervals."""
-    names = short_names(sweep.keys)
+    """Cost across, the wait to keep low up: every plan a dot, the front a line with its intervals; dashed, what a target allows."""
+    names, limit = short_names(sweep.keys), math.nan if sweep.limit_s is None else sweep.limit_s
     rows = []
     for plan, one in sweep.plans.items():
         wait, cost = one.figures[sweep.target], one.figures[COST]
@@ -62,29 +85,27 @@ def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
         low, high = (wait.mean if edge is None else edge for edge in (wait.low, wait.high))
         values = ", ".join(f"{names[key]} = {said(value)}" for key, value in one.values.items())
         rows.append(
-            {"plan": plan, "values": values, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high}
+            {"plan": plan, "values": values, "limit": limit, "cost": cost.mean, "wait": wait.mean, "low": low, "high": high}
+            | {"paid": with_interval(COST, cost), "waited": with_interval(sweep.target, wait)}
             | {"which": ON_FRONT if one.front else BEATEN}
         )
-    data = pd.DataFrame(rows, columns=["plan", "values", "cost", "wait", "low", "high", "which"])
-    unit = ""
+    if not rows:
+        return f"Cost against {title(sweep.target)}: no wait was measured."
+    data, unit = pd.DataFrame(rows), ""
     if described(sweep.target) != "slowdown":
         data, unit = _in_one_unit(data)
-    x = alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6))
-    y = alt.Y("wait:Q", title=", ".join(filter(None, (title(sweep.target), unit))))
+    x, y = _costs(data["cost"]), _waits(data, ", ".join(filter(None, (title(sweep.target), unit))))
     colour = alt.Color(
         "which:N", title=None, sort=[ON_FRONT, BEATEN], scale=alt.Scale(domain=[ON_FRONT, BEATEN], range=["#2b6cb0", "#cbd5e0"])
     )
-    tooltip = [
-        "plan",
-        "values",
-        alt.Tooltip("cost:Q", format="$,.0f"),
-        alt.Tooltip("wait:Q", title=unit or title(sweep.target), format=".3g"),
-    ]
+    tooltip = ["plan:N", "values:N", alt.Tooltip("paid:N", title="cost"), alt.Tooltip("waited:N", title=title(sweep.target))]
     points = alt.Chart(data).mark_point(size=70, filled=True, opacity=0.9).encode(x=x, y=y, color=colour, tooltip=tooltip)
     best = alt.Chart(data[data["which"] == ON_FRONT])
-    line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0").encode(x=x, y=y)
-    bars = best.mark_rule(strokeWidth=2, color="#2b6cb0").encode(x=x, y="low:Q", y2="high:Q")
-    return themed(line + bars + points, width, height, f"Cost against {title(sweep.target)}: no plan beats those on the front in both")
+    line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0", tooltip=None).encode(x=x, y=y)
+    bars = best.mark_rule(strokeWidth=2, color="#2b6cb0").encode(x=x, y="low:Q", y2="high:Q", tooltip=tooltip)
+    allowed = [alt.Chart(data.head(1)).mark_rule(**LIMIT).encode(y="limit:Q")] if sweep.limit_s is not None else []
+    drawn = alt.layer(*allowed, line, bars, points)
+    return themed(drawn, width, height, f"Cost against {title(sweep.target)}: no plan beats those on the front in both")
 
 
 def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 300) -> Any:
@@ -95,15 +116,18 @@ def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 30
         if one.cost is None or one.cost.mean is None or not ratios:
             continue
         values = ", ".join(f"{short} = {said(one.values[key])}" for key, short in short_names(found.keys).items())
-        rows.append({"plan": plan, "values": values, "cost": one.cost.mean, "ratio": max(*ratios, _LEAST_RATIO), "which": one.outcome})
+        said_cost = {"cost": one.cost.mean, "paid": with_interval("cost.usd", one.cost)}
+        rows.append({"plan": plan, "values": values, "ratio": max(*ratios, _LEAST_RATIO), "which": one.outcome} | said_cost)
+    if not rows:
+        return "Plans simulated: none."
     outcomes = {"chosen": "#2f855a", "nearest": "#dd6b20", "meets": "#2b6cb0", "unconfirmed": "#6b46c1", "misses": "#cbd5e0"}
-    data = pd.DataFrame(rows, columns=["plan", "values", "cost", "ratio", "which"])
+    data = pd.DataFrame(rows)
     shown = [name for name in outcomes if name in set(data["which"])]
     points = (
         alt.Chart(data)
         .mark_point(size=90, filled=True, opacity=0.95)
         .encode(
-            x=alt.X("cost:Q", title="USD over the horizon", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,.3~s", tickCount=6)),
+            x=_costs(data["cost"]),
             y=alt.Y(
                 "ratio:Q",
                 title="worst target, share of its limit",
@@ -111,10 +135,16 @@ def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 30
                 axis=alt.Axis(format="~%"),
             ),
             color=alt.Color("which:N", title=None, sort=shown, scale=alt.Scale(domain=shown, range=[outcomes[name] for name in shown])),
-            tooltip=["plan", "values", "which", alt.Tooltip("cost:Q", format="$,.0f"), alt.Tooltip("ratio:Q", format=".0%")],
+            tooltip=[
+                "plan:N",
+                "values:N",
+                alt.Tooltip("which:N", title="outcome"),
+                alt.Tooltip("paid:N", title="cost"),
+                alt.Tooltip("ratio:Q", title="worst target, share of its limit", format=".0%"),
+            ],
         )
     )
-    line = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=WAITING, strokeDash=[5, 3]).encode(y="ratio:Q")
+    line = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(**LIMIT).encode(y="ratio:Q")
     return themed(line + points, width, height, "Plans simulated: under the line, every target is met")
 
 
@@ -126,11 +156,14 @@ def tornado(sensitivity: Sensitivity, figure: str, width: int = 480, most: int =
     for name, effect in sensitivity.effects[figure].items():
         for end, moved, at in ((LOW_END, effect.low, sensitivity.inputs[name].low), (HIGH_END, effect.high, sensitivity.inputs[name].high)):
             if moved.mean is not None:
-                rows.append({"input": names[name], "end": end, "from": base, "to": base + moved.mean, "at": at})
-    data = pd.DataFrame(rows, columns=["input", "end", "from", "to", "at"])
+                said = value(figure, base + moved.mean)
+                rows.append({"input": names[name], "end": end, "from": base, "to": base + moved.mean, "at": at, "said": said})
+    if all(row["from"] == row["to"] for row in rows):
+        return f"What moves {title(figure)}: none of these inputs does."
+    data = pd.DataFrame(rows)
     unit = "USD" if figure.rpartition(".")[2] == "usd" else ""
     if "wait" in figure or "jct" in figure:
-        unit, seconds = time_unit(float(data["to"].max()) if rows else 0.0)
+        unit, seconds = time_unit(float(data["to"].max()))
         data = data.assign(**{"from": data["from"] / seconds, "to": data["to"] / seconds})
     swing = (data["to"] - data["from"]).abs().groupby(data["input"]).max().sort_values(ascending=False)
     order = list(swing.index[:most])
@@ -143,7 +176,12 @@ def tornado(sensitivity: Sensitivity, figure: str, width: int = 480, most: int =
             x2="to:Q",
             y=alt.Y("input:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
             color=alt.Color("end:N", title="input at its", scale=alt.Scale(domain=[LOW_END, HIGH_END], range=COLOURS[:2])),
-            tooltip=["input", "at", alt.Tooltip("to:Q", format=".4g")],
+            tooltip=[
+                "input:N",
+                alt.Tooltip("end:N", title="at its"),
+                alt.Tooltip("at:N", title="which is"),
+                alt.Tooltip("said:N", title=title(figure)),
+            ],
         )
     )
     return themed(bars, width, max(22 * len(order), 60), f"What moves {title(figure)}: each input alone")

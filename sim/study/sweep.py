@@ -5,7 +5,8 @@ A plan's run folder is handed to `keep` as soon as the plan is through, so that 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,21 @@ class Sweep(BaseModel):
         """The plans on the front, the cheapest first."""
         marked = [(one.figures[COST].mean or 0.0, plan) for plan, one in self.plans.items() if one.front]
         return [plan for _, plan in sorted(marked)]
+
+    @property
+    def limit_s(self) -> float | None:
+        """What a target allows the wait to keep low; None where there is no such target, or plans differ in their targets."""
+        limits = {verdict.figure: verdict.limit_s for verdict in self.first.verdicts}
+        return None if any(".target" in key for key in self.keys) else limits.get(self.target)
+
+    def cheapest(self, plans: Iterable[str]) -> str:
+        """Of these plans the cheapest that meets every target, or the cheapest of all where none does."""
+
+        def rank(plan: str) -> tuple[bool, float]:
+            cost = self.plans[plan].figures[COST].mean
+            return set(self.plans[plan].outcomes) - {"met"} != set(), math.inf if cost is None else cost
+
+        return min(plans, key=rank)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_a_sweep_runs_what_its_fields_say_and_is_kept() -> None:
     (costs,) = {tuple(frame.value["cost"]) for frame in app.dataframe if len(frame.value) == len(sweep.plans)}  # numbers, to sort by
     assert list(costs) == [one.figures["cost.usd"].mean for one in sweep.plans.values()]
     again = _opened(_runs_page)
-    assert again.selectbox(key=f"runs-plan-{folder}").value == sweep.front[0]
+    assert again.selectbox(key=f"runs-plan-{folder}").value == sweep.cheapest(sweep.plans)
 
 
 def test_a_scenario_of_the_folder_is_swept_and_its_result_stays_with_it() -> None:

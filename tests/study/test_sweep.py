@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sim.cli import main
 from sim.report import saving
+from sim.report.plan_charts import sweep_scatter
 from sim.report.saving import render, save_sweep
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
@@ -20,7 +21,7 @@ from sim.study.pareto import front
 from sim.study.run import run_plan
 from sim.study.runner import Runner
 from sim.study.space import grid, latin_hypercube, short_names
-from sim.study.sweep import prepare_sweep, read_sweep
+from sim.study.sweep import prepare_sweep, read_sweep, run_sweep
 
 NODES = "providers.second.pools.b.nodes"
 WAIT = "policy.routing.overflow-when.expected-wait"
@@ -103,6 +104,22 @@ def test_a_swept_plan_is_the_run_of_its_overrides(small: Path, tmp_path: Path) -
     assert page.count("<svg") == 1
     assert "on the front" in page
     assert "committed beyond the horizon" in page
+
+
+def test_a_target_is_drawn_and_what_meets_it_is_seen_first(small: Path) -> None:
+    """The cheapest plan of those that meet every target, of all where none does; a dashed line at what the wait may be."""
+    document = swept(small, **{NODES: [1, 4]}).override("workloads.tunes.target", {"wait": {"p95": "2 h"}})
+    result, _ = run_sweep(prepare_sweep(document, "workload.tunes.wait.p95"), Runner(1))
+    one, two = result.plans
+    missed, met = (result.plans[one].model_copy(update={"outcomes": (outcome,)}) for outcome in ("missed", "met"))
+    assert result.model_copy(update={"plans": {one: missed, two: met}}).cheapest([one, two]) == two
+    assert result.model_copy(update={"plans": {one: missed, two: missed}}).cheapest([one, two]) == one
+    assert result.limit_s == 7200
+    limit, *_ = sweep_scatter(result).to_dict()["layer"]
+    assert limit["encoding"]["y"]["field"] == "limit"
+    assert limit["mark"]["strokeDash"]
+    untold = result.model_copy(update={"target": "wait.mean"})
+    assert untold.limit_s is None
 
 
 def test_many_plans_keep_the_folders_of_the_front_only(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
