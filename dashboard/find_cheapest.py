@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.showing import errors_shown, plain, progress_shown, show_folder
+from dashboard.running import run_button, running, show_kept
+from dashboard.showing import errors_shown, plain
 from dashboard.varying import choose_scenario, choose_values
 from sim.report.saving import save
 from sim.report.words import title
@@ -14,7 +15,8 @@ from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
 from sim.study.bounds import limits_of
 from sim.study.optimise import optimise, prepare_optimisation
-from sim.study.runner import Runner
+from sim.study.preparation import prepare
+from sim.study.run import run_name
 
 PLACE = "this page"
 
@@ -25,7 +27,6 @@ def page() -> None:
     st.caption(
         "Looks among these values for the plan that costs least and meets every target, and confirms it on demand that it has not seen."
     )
-    kept = None
     with errors_shown():
         name, document = choose_scenario("cheapest")
         kept = f"cheapest-{name}"
@@ -35,23 +36,30 @@ def page() -> None:
         words = document.data.get("study", {}).get("optimise") or {}
         over = choose_values(document, words.get("over", {}), f"cheapest-{name}")
         trials_at, confirm_at, replications_at, run_at = st.columns(4, vertical_alignment="bottom")
-        trials = trials_at.number_input("Plans to try, about", min_value=1, value=60, step=10, key="cheapest-trials")
-        confirm = confirm_at.number_input("Replications to confirm", min_value=2, value=20, step=5, key="cheapest-confirm")
-        replications = replications_at.number_input(
-            "Replications to search", min_value=1, value=min(scenario.replications, 5), step=1, key=f"cheapest-replications-{name}"
+        trials = trials_at.number_input(
+            "Plans to try, about", min_value=1, value=60, step=10, key="cheapest-trials", persist_state="session"
         )
-        if run_at.button("Find the cheapest plan", type="primary", key="cheapest-run"):
-            st.session_state.pop(kept, None)
-            asked: dict[str, Any] = {"over": over, "trials": int(trials), "confirm": int(confirm)}
-            wanted = document.override("replications", int(replications), place=PLACE).override("study", {"optimise": asked}, place=PLACE)
-            st.session_state[kept] = _find(wanted)
-    if kept in st.session_state:
-        with errors_shown():
-            st.success(f"Kept in `{st.session_state[kept]}`")
-            show_folder(st.session_state[kept], key=str(kept))
+        confirm = confirm_at.number_input(
+            "Replications to confirm", min_value=2, value=20, step=5, key="cheapest-confirm", persist_state="session"
+        )
+        replications = replications_at.number_input(
+            "Replications to search",
+            min_value=1,
+            value=min(scenario.replications, 5),
+            step=1,
+            key=f"cheapest-replications-{name}",
+            persist_state="session",
+        )
+        sought: dict[str, Any] = {"over": over, "trials": int(trials), "confirm": int(confirm)}
+        wanted = document.override("replications", int(replications), place=PLACE).override("study", {"optimise": sought}, place=PLACE)
+        with run_button(run_at, "Find the cheapest plan", key="cheapest-run", ready=over is not None) as clicked:
+            if clicked:
+                st.session_state.pop(kept, None)
+                st.session_state[kept] = (_find(wanted), wanted.digest())
+        show_kept(kept, wanted.digest())
 
 
 def _find(document: Document) -> Path:
     problem = prepare_optimisation(document)
-    with progress_shown("Searching…") as step, Runner(progress=step) as runner:
+    with running("Searching…", run_name(prepare(problem.document))) as runner:
         return save(optimise(problem, runner))

@@ -66,21 +66,6 @@ def errors_shown() -> Iterator[None]:
             st.error(plain(str(problem)))
 
 
-@contextmanager
-def progress_shown(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A spinner, and a bar that fills as replications end."""
-    with st.spinner(what):
-        bar = st.progress(0.0)
-
-        def step(done: int, total: int, note: str = "") -> None:
-            bar.progress(done / total, text=", ".join(filter(None, (f"{done} of {total} replications", note))))
-
-        try:
-            yield step
-        finally:
-            bar.empty()
-
-
 def show_folder(folder: Path, *, key: str) -> Path | None:
     """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the run shown, if any."""
     results = read_results(folder)

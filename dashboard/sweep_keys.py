@@ -5,13 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.showing import errors_shown, progress_shown, show_folder
+from dashboard.running import run_button, running, show_kept
+from dashboard.showing import errors_shown
 from dashboard.varying import choose_scenario, choose_values, combinations
 from sim.report.saving import save_sweep
 from sim.report.words import title
 from sim.scenario.document import Document
 from sim.scenario.loading import validate
-from sim.study.runner import Runner
 from sim.study.sweep import WAIT, prepare_sweep
 
 PLACE = "this page"
@@ -26,7 +26,6 @@ def page() -> None:
     st.caption(
         "Runs the plans that these values make, all on the same demand, and shows which of them no other beats in both cost and wait."
     )
-    kept = None
     with errors_shown():
         name, document = choose_scenario("sweep")
         kept = f"swept-{name}"
@@ -36,30 +35,38 @@ def page() -> None:
         over = choose_values(document, written, f"sweep-{name}")
         target_at, points_at, replications_at, run_at = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
         targets = [WAIT, "wait.mean", *(f"workload.{one}.wait.p95" for one in scenario.workloads)]
-        target = target_at.selectbox("Keep low, beside the cost", targets, format_func=title, key="sweep-target")
+        target = target_at.selectbox(
+            "Keep low, beside the cost", targets, format_func=title, key=f"sweep-target-{name}", persist_state="session"
+        )
         points = points_at.number_input(
-            "Plans", min_value=1, value=None, step=10, placeholder=_all_of(over), help=SAMPLE, key="sweep-points"
+            "Plans", min_value=1, value=None, step=10, placeholder=_all_of(over), help=SAMPLE, key="sweep-points", persist_state="session"
         )
         replications = replications_at.number_input(
-            "Replications of each", min_value=1, value=min(scenario.replications, 5), step=1, key=f"sweep-replications-{name}"
+            "Replications of each",
+            min_value=1,
+            value=min(scenario.replications, 5),
+            step=1,
+            key=f"sweep-replications-{name}",
+            persist_state="session",
         )
-        if run_at.button("Run the sweep", type="primary", key="sweep-run"):
-            st.session_state.pop(kept, None)
-            st.session_state[kept] = _run(document.override("replications", int(replications), place=PLACE), over, points, target)
-    if kept in st.session_state:
-        with errors_shown():
-            st.success(f"Kept in `{st.session_state[kept]}`")
-            show_folder(st.session_state[kept], key=str(kept))
+        sample = {} if points is None else {"sample": "latin-hypercube", "points": int(points)}
+        wanted = document.override("replications", int(replications), place=PLACE)
+        wanted = wanted.override("study", {"sweep": (over or {}) | sample}, place=PLACE)
+        asked = (wanted.digest(), target)
+        with run_button(run_at, "Run the sweep", key="sweep-run", ready=over is not None) as clicked:
+            if clicked:
+                st.session_state.pop(kept, None)
+                st.session_state[kept] = (_run(wanted, target), asked)
+        show_kept(kept, asked)
 
 
-def _all_of(over: dict[str, Any]) -> str:
+def _all_of(over: dict[str, Any] | None) -> str:
     count = combinations(over) if over else None
     return "a number" if count is None else f"all {count:,}"
 
 
-def _run(document: Document, over: dict[str, Any], points: int | None, target: str) -> Path:
-    sample = {} if points is None else {"sample": "latin-hypercube", "points": int(points)}
-    sweep = prepare_sweep(document.override("study", {"sweep": over | sample}, place=PLACE), target)
-    with progress_shown("Running every plan…") as step, Runner(progress=step) as runner:
+def _run(document: Document, target: str) -> Path:
+    sweep = prepare_sweep(document, target)
+    with running("Running every plan…", sweep.folder_name) as runner:
         folder, _ = save_sweep(sweep, runner=runner)
     return folder

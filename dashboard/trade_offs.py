@@ -4,8 +4,9 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from dashboard.showing import errors_shown, progress_shown, show_basis, show_comparison, show_rows
-from dashboard.varying import one_line, scenarios_here
+from dashboard.running import run_button, running
+from dashboard.showing import errors_shown, show_basis, show_comparison, show_rows
+from dashboard.varying import field, one_line, scenarios_here
 from sim.report.rows import Rows
 from sim.results.summary import Summary
 from sim.scenario.document import Document, parse_set
@@ -14,8 +15,8 @@ from sim.scenario.offers import OFFER_KEYS
 from sim.scenario.scenario import Scenario
 from sim.scenario.workloads import Precision
 from sim.study.comparison import compare
-from sim.study.run import run_plan
-from sim.study.runner import Runner
+from sim.study.preparation import prepare
+from sim.study.run import run_name, run_plan
 
 ASKED = {
     "reserved": ("term", "Term", "1 y"),
@@ -33,21 +34,28 @@ def page() -> None:
     st.header("Trade-offs")
     offered = scenarios_here()
     left, right = st.columns(2)
-    name = left.selectbox("Scenario", offered, index=offered.index("second-source"), key="scenario")
+    name = left.selectbox("Scenario", offered, index=offered.index("second-source"), key="scenario", persist_state="session")
     tried: dict[str, tuple[str, Summary]] = st.session_state.setdefault(f"tried-{name}", {})
     with errors_shown():
         document = open_document(name).override("study", None)
         scenario = validate(document)
         pools = {".".join(key): key for key in scenario.pools()}
-        pool = right.selectbox("Pool", list(pools), key=f"pool-{name}")
+        pool = right.selectbox("Pool", list(pools), key=f"pool-{name}", persist_state="session")
         changes = _changes(document, scenario, pools[pool], key=f"{name}-{pool}")
-        at, try_it, forget = st.columns([1, 1, 3], vertical_alignment="bottom")
-        replications = at.number_input("Replications", min_value=1, value=min(scenario.replications, 5), step=1, key=f"replications-{name}")
-        trying = try_it.button("Try this plan", type="primary", key="try")
+        at, try_at, forget = st.columns([1, 1, 3], vertical_alignment="bottom")
+        replications = at.number_input(
+            "Replications",
+            min_value=1,
+            value=min(scenario.replications, 5),
+            step=1,
+            key=f"replications-{name}",
+            persist_state="session",
+        )
         if forget.button("Forget plans", key="forget"):
             tried.clear()
-        if trying:
-            _try(document.override("replications", int(replications), place=PLACE), changes, tried)
+        with run_button(try_at, "Try this plan", key="try", ready=changes is not None) as trying:
+            if trying and changes is not None:
+                _try(document.override("replications", int(replications), place=PLACE), changes, tried)
     if not tried:
         st.info("No plan tried yet. Try the pool as it is written, then change something and try again.")
         return
@@ -59,23 +67,29 @@ def page() -> None:
         show_basis(comparison.plans[comparison.base])
 
 
-def _changes(document: Document, scenario: Scenario, pool: tuple[str, str], *, key: str) -> dict[str, Any]:
-    """Overrides that differ from what is written, as the widgets say."""
+def _changes(document: Document, scenario: Scenario, pool: tuple[str, str], *, key: str) -> dict[str, Any] | None:
+    """Overrides that differ from what is written, as the widgets say; None where one of them cannot be read."""
     path = "providers.{}.pools.{}".format(*pool)
     written = document.data["providers"][pool[0]]["pools"][pool[1]]
     kind_now = next(one for one in OFFER_KEYS if one in written["offer"])
     nodes_at, kind_at, price_at, more_at, precision_at = st.columns(5)
-    nodes = nodes_at.number_input("Nodes at the start", min_value=0, value=scenario.pools()[pool].nodes, step=1, key=f"nodes-{key}")
-    kind = kind_at.selectbox("Offer", OFFER_KEYS, index=OFFER_KEYS.index(kind_now), key=f"kind-{key}")
-    price = price_at.text_input("Price", one_line(written["offer"][kind_now]), key=f"price-{key}")
-    same_price = kind == kind_now and price == one_line(written["offer"][kind])
-    offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | ({} if same_price else {kind: _read(price)})
+    nodes = nodes_at.number_input(
+        "Nodes at the start", min_value=0, value=scenario.pools()[pool].nodes, step=1, key=f"nodes-{key}", persist_state="session"
+    )
+    kind = kind_at.selectbox("Offer", OFFER_KEYS, index=OFFER_KEYS.index(kind_now), key=f"kind-{key}", persist_state="session")
+    with price_at:
+        price = _field("Price", written["offer"][kind_now], key=f"price-{key}")
+    offer = {one: value for one, value in written["offer"].items() if kind == kind_now} | {kind: price}
     if kind in ASKED:
         word, label, usual = ASKED[kind]
         given = written["offer"].get(word, usual) if kind == kind_now else usual
-        typed = more_at.text_input(label, one_line(given), key=f"{word}-{key}")
-        offer[word] = given if typed == one_line(given) else _read(typed)
-    precision = precision_at.selectbox("Training precision", (AS_WRITTEN, *get_args(Precision)), key=f"precision-{key}")
+        with more_at:
+            offer[word] = _field(label, given, key=f"{word}-{key}")
+    precision = precision_at.selectbox(
+        "Training precision", (AS_WRITTEN, *get_args(Precision)), key=f"precision-{key}", persist_state="session"
+    )
+    if None in offer.values():
+        return None
     changes: dict[str, Any] = {}
     if nodes != scenario.pools()[pool].nodes:
         changes[f"{path}.nodes"] = int(nodes)
@@ -90,11 +104,12 @@ def _try(document: Document, changes: dict[str, Any], tried: dict[str, tuple[str
     """Run the plan and note it under the next number."""
     for key, value in changes.items():
         document = document.override(key, value, place=PLACE)
-    with progress_shown("Running…") as step, Runner(progress=step) as runner:
+    with running("Running…", run_name(prepare(document))) as runner:
         summary = run_plan(document, runner=runner).summary
     change = "; ".join(f"{key} = {one_line(value)}" for key, value in changes.items()) or AS_WRITTEN
     tried[f"plan {len(tried) + 1}"] = (change, summary)
 
 
-def _read(text: str) -> Any:
-    return parse_set(f"value={text}")[1]
+def _field(label: str, given: Any, *, key: str) -> Any:
+    """A field that says a value as a scenario writes it; unchanged, it is the value given."""
+    return field(label, one_line(given), lambda text: given if text == one_line(given) else parse_set(f"value={text}")[1], key=key)

@@ -6,50 +6,59 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.showing import errors_shown, progress_shown, show_folder
+from dashboard.running import run_button, running, show_kept
+from dashboard.varying import scenarios_here
 from sim.report.saving import save
 from sim.scenario.document import Document, read_document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import shipped_scenarios
-from sim.study.comparison import plan_documents, run_plans
-from sim.study.run import run_plan
-from sim.study.runner import Runner
+from sim.study.comparison import plan_documents, run_plans, study_name
+from sim.study.preparation import prepare
+from sim.study.run import run_name, run_plan
 
-FILE = "scenario.yaml"
+FILE, KEPT = "scenario.yaml", "kept"
 
 
 def page() -> None:
     """A scenario to start from, its text to edit, and a button that runs it and keeps the run."""
-    shipped = shipped_scenarios()
+    offered, shipped = scenarios_here(), shipped_scenarios()
     st.header("Run a scenario")
-    name = st.selectbox("Start from", list(shipped), index=list(shipped).index("second-source"), key="start")
+    name = st.selectbox("Start from", offered, index=offered.index("second-source"), key="start", persist_state="session")
     text = st.text_area(
-        "Scenario (edit it, or paste your own; paths in it must be absolute)",
-        shipped[name].read_text(encoding="utf-8"),
+        "Scenario (edit it, or paste your own; paths in it count from the folder that the dashboard was started in)",
+        shipped.get(name, Path(name)).read_text(encoding="utf-8", errors="replace"),
         height=420,
         key=f"text-{name}",
+        persist_state="session",
     )
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
-    replications = left.number_input("Replications (empty: as written)", min_value=1, value=None, step=1, key="replications")
-    if right.button("Run", type="primary", key="run-scenario"):
-        st.session_state.pop("kept", None)
-        with errors_shown(), progress_shown("Running…") as step, Runner(progress=step) as runner:
+    count_at, run_at, text_at = st.columns([1, 1, 2], vertical_alignment="bottom")
+    replications = count_at.number_input(
+        "Replications (empty: as written)", min_value=1, value=None, step=1, key="replications", persist_state="session"
+    )
+    text_at.download_button("Download this text", text, f"{Path(name).stem}.yaml", "application/yaml", key="download", on_click="ignore")
+    with run_button(run_at, "Run", key="run-scenario") as clicked:
+        if clicked:
+            st.session_state.pop(KEPT, None)
             document = _document(text)
             if replications is not None:
                 document = document.override("replications", int(replications), place="Replications")
-            plans = plan_documents(document)
-            st.session_state["kept"] = save(run_plans(plans, runner) if plans else run_plan(document, runner=runner))
-    if "kept" in st.session_state:
-        with errors_shown():
-            st.success(f"Kept in `{st.session_state['kept']}`")
-            show_folder(st.session_state["kept"], key="kept")
+            st.session_state[KEPT] = (_run(document), (text, replications))
+    show_kept(KEPT, (text, replications))
+
+
+def _run(document: Document) -> Path:
+    plans = plan_documents(document)
+    name = study_name([prepare(one) for one in plans.values()]) if plans else run_name(prepare(document))
+    with running("Running…", name) as runner:
+        return save(run_plans(plans, runner) if plans else run_plan(document, runner=runner))
 
 
 def _document(text: str) -> Document:
-    """The edited text as a document whose errors say line and column of the text."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE
-        path.write_text(text, encoding="utf-8")
+    """The edited text as a document whose errors say line and column of the text; read from here, so that its paths count from here."""
+    with tempfile.NamedTemporaryFile("w", dir=".", prefix=".", suffix=".part", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        path = Path(file.name)
         try:
             document = read_document(path, shipped=shipped_scenarios())
         except InputError as error:

@@ -1,6 +1,7 @@
 """Widgets that say which keys of a scenario vary and over what: what sweeps and optimisations have in common."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import streamlit as st
 from pydantic_core import PydanticCustomError
 
+from dashboard.showing import plain
 from sim.scenario.document import Document, parse_choices
-from sim.scenario.errors import InputError, Problem
+from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document, shipped_scenarios
 from sim.scenario.values import Choices, is_range, parse_values
 
 START = "cheapest-mix"
+HELP = "write 0, 16, 32 or 0..96 or 1 h..8 h step 1 h"
 USUAL = ("nodes", "offer", "rate", "precision", "order", "backfill", "expected-wait", "policy")
 """Ends of the keys that plans usually differ in; they are offered first."""
 
@@ -26,25 +29,34 @@ def scenarios_here() -> list[str]:
 def choose_scenario(key: str) -> tuple[str, Document]:
     """A scenario's name or file, and its document."""
     offered = scenarios_here()
-    name = st.selectbox("Scenario", offered, index=offered.index(START), key=f"{key}-scenario")
+    name = st.selectbox("Scenario", offered, index=offered.index(START), key=f"{key}-scenario", persist_state="session")
     return name, open_document(name)
 
 
-def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The keys chosen and the values given to each, as `study.sweep` and `study.optimise.over` hold them; InputError with each mistake."""
+def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """The keys chosen and the values given to each, as `study.sweep` and `study.optimise.over` hold them; None where one cannot be read."""
     offered = [*written, *(one for one in _keys(document.data) if one not in written)]
-    chosen = st.multiselect("Keys to vary", offered, default=list(written), key=f"{key}-keys", placeholder="Choose keys")
-    over, problems = {}, []
+    chosen = st.multiselect(
+        "Keys to vary", offered, default=list(written), key=f"{key}-keys", placeholder="Choose keys", persist_state="session"
+    )
+    over = {}
     for one in chosen:
         shown = _shown(written[one]) if one in written else one_line(_at(document.data, one))
-        text = st.text_input(f"Values of {one}", shown, key=f"{key}-values-{one}", help="0, 16, 32 or 0..96 or 1 h..8 h step 1 h")
-        try:
-            over[one] = _values(one, text)
-        except InputError as error:
-            problems += [Problem(problem.message, key=one) for problem in error.problems]
-    if problems:
-        raise InputError(problems)
-    return over
+        over[one] = field(f"Values of {one}", shown, partial(_values, one), key=f"{key}-values-{one}", help=HELP)
+    return None if None in over.values() else over
+
+
+def field(label: str, shown: str, read: Callable[[str], Any], *, key: str, help: str | None = None) -> Any:
+    """What a field says, `read`; None where that is nothing or cannot be read, which is told beneath the field."""
+    text = st.text_input(label, shown, key=key, help=help, persist_state="session")
+    try:
+        value = read(text) if text.strip() else None
+    except InputError as error:
+        st.error("  \n".join(plain(f"{label}: {problem.message}") for problem in error.problems))
+        return None
+    if value is None:
+        st.error(plain(f"{label}: found nothing; {help or f'{shown} would do'}"))
+    return value
 
 
 def combinations(over: Mapping[str, Any]) -> int | None:

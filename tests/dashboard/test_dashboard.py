@@ -189,6 +189,50 @@ def test_an_edited_scenario_runs_and_is_kept() -> None:
     assert len(app.metric) >= 9
 
 
+def _scenario_page_or_none() -> None:
+    import streamlit as st
+
+    from dashboard import try_scenario
+
+    if "elsewhere" not in st.session_state:
+        try_scenario.page()
+
+
+def test_an_edited_text_is_there_again_after_another_page() -> None:
+    app = _opened(_scenario_page_or_none)
+    app.text_area[0].set_value(TINY).run()
+    app.session_state["elsewhere"] = True
+    app.run()
+    assert not app.text_area
+    del app.session_state["elsewhere"]
+    app.run()
+    assert app.text_area[0].value == TINY
+    assert [one.proto.label for one in app.get("download_button")] == ["Download this text"]
+
+
+def test_a_result_of_another_text_is_marked() -> None:
+    app = _opened(_scenario_page)
+    app.text_area[0].set_value(TINY).run()
+    app.button(key="run-scenario").click().run()
+    assert not app.button(key="run-scenario").disabled
+    app.text_area[0].set_value(TINY.replace("200/d", "300/d")).run()
+    assert not app.success
+    assert "of an earlier choice" in app.warning[0].value
+
+
+def test_a_scenario_of_the_folder_is_offered_with_what_it_extends() -> None:
+    """Its paths count from the folder, where it is read from."""
+    Path("tiny.yaml").write_text(TINY, encoding="utf-8")
+    Path("more.yaml").write_text("extends: tiny.yaml\nname: more\n", encoding="utf-8")
+    app = _opened(_scenario_page)
+    app.selectbox(key="start").set_value("more.yaml").run()
+    app.button(key="run-scenario").click().run()
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    assert list(Path("runs").glob("more-*"))
+    assert sorted(path.name for path in Path().iterdir()) == ["more.yaml", "runs", "tiny.yaml"]
+
+
 def test_every_problem_of_an_edited_scenario_is_one_line() -> None:
     app = _opened(_scenario_page)
     wrong = TINY.replace("horizon:", "horizont:").replace("nodes: 1,", "nodes: -1,")
@@ -239,6 +283,18 @@ def test_a_price_that_is_none_is_an_error_line() -> None:
     assert not app.exception
     assert "cheap" in app.error[0].value
     assert not app.table
+
+
+@pytest.mark.parametrize(("typed", "says"), [("{a: [", "Price: is not YAML"), ("", "Price: found nothing")])
+def test_a_field_that_cannot_be_read_leaves_the_page_as_it_is(typed: str, says: str) -> None:
+    app = _opened(_trade_offs_page)
+    app.text_input(key="price-second-source-incumbent.committed").set_value(typed).run()
+    assert not app.exception
+    (error,) = app.error
+    assert plain(says) in error.value
+    assert "set" not in error.value
+    assert app.button(key="try").disabled
+    assert not app.button(key="forget").disabled
 
 
 def test_launch_refuses_what_is_no_run_folder(tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ def test_a_sweep_runs_what_its_fields_say_and_is_kept() -> None:
     assert [row[0] for row in _table(app, "nodes")] == sweep.front
     (costs,) = {tuple(frame.value["cost"]) for frame in app.dataframe if len(frame.value) == len(sweep.plans)}  # numbers, to sort by
     assert list(costs) == [one.figures["cost.usd"].mean for one in sweep.plans.values()]
+    app.selectbox(key="sweep-target-cheapest-mix").set_value("wait.mean").run()
+    assert not app.success
+    assert any("of an earlier choice" in one.value for one in app.warning)
     again = _opened(_runs_page)
     assert again.selectbox(key=f"runs-plan-{folder}").value == sweep.cheapest(sweep.plans)
 
@@ -115,6 +118,9 @@ def test_each_mistake_in_a_field_is_a_line_and_nothing_runs() -> None:
     app.text_input(key=f"sweep-cheapest-mix-values-{OWN}").set_value("9..3").run()
     assert "found an empty range" in app.error[0].value
     assert plain(OWN) in app.error[0].value
+    app.text_input(key=f"sweep-cheapest-mix-values-{OWN}").set_value("").run()
+    assert "found nothing; write 0, 16, 32" in app.error[0].value
+    assert app.button(key="sweep-run").disabled
     app.text_input(key=f"sweep-cheapest-mix-values-{OWN}").set_value("8, -3").run()
     app.button(key="sweep-run").click().run()
     assert not app.exception
