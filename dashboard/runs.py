@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.showing import errors_shown, show_folder
 from dashboard.why_job import ask_why
+from sim.report.reading import described
 from sim.report.saving import RUNS
 from sim.results.run_folder import is_run
 
@@ -19,7 +20,7 @@ def page(given: list[Path]) -> None:
         st.header("No runs yet")
         st.write("There is no run folder under `runs/` here. Run a scenario on the next page, or with `leadtime run second-source`.")
         return
-    folder = st.sidebar.selectbox("Run folder", folders, format_func=lambda one: one.name, key="run")
+    folder = st.selectbox("Run folder", folders, format_func=described, key="run", persist_state="session")
     with errors_shown():
         shown = show_folder(folder, key="runs")
         if shown is not None:

@@ -44,11 +44,12 @@ from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
-METRICS_A_ROW = 4
+METRIC = 220
+"""Pixels across a headline figure; as many stand in a row as there is room for."""
 LETTER = 7
 """Pixels of one in a table."""
-AROUND_CHART = 110
-"""Pixels of title, axis and legend: Streamlit fits them into a chart's height, which elsewhere is that of its plot alone."""
+AROUND_CHART = 90
+"""Pixels of axis and legend: Streamlit fits them into a chart's height, which elsewhere is that of its plot alone."""
 
 
 def plain(text: str) -> str:
@@ -69,7 +70,7 @@ def errors_shown() -> Iterator[None]:
 def show_folder(folder: Path, *, key: str) -> Path | None:
     """A run folder's results; of a study's, the comparison and then the plan that is chosen. Returns the run shown, if any."""
     results = read_results(folder)
-    _show_heading(_of_all(results), folder)
+    _show_heading(_of_all(results), folder, key=key)
     match results:
         case Summary():
             _show_results(folder, results)
@@ -80,6 +81,8 @@ def show_folder(folder: Path, *, key: str) -> Path | None:
         case Sweep():
             show_sweep(results)
             kept = [plan for plan in results.plans if (folder / PLANS / plan).is_dir()]
+            if not kept:
+                return None
             first = kept.index(results.cheapest(kept))
             return _show_one_plan(folder, kept, lambda: st.selectbox("Plan", kept, index=first, key=f"{key}-plan-{folder}"))
         case Optimisation():
@@ -186,7 +189,7 @@ def _mark_doubts(*summaries: Summary) -> None:
             st.warning(plain(line if len(summaries) == 1 else f"{summary.plan}: {line}"))
 
 
-def _show_heading(summary: Summary, folder: Path) -> None:
+def _show_heading(summary: Summary, folder: Path, *, key: str) -> None:
     st.header(plain(summary.question or summary.scenario))
     st.caption(
         plain(
@@ -194,6 +197,11 @@ def _show_heading(summary: Summary, folder: Path) -> None:
             f"{folder / REPORT}"
         )
     )
+    report = folder / REPORT
+    if report.is_file():
+        st.download_button(
+            "Download the report", report.read_bytes(), f"{folder.name}.html", "text/html", key=f"{key}-report-{folder}", on_click="ignore"
+        )
 
 
 def _show_results(folder: Path, summary: Summary) -> None:
@@ -220,18 +228,23 @@ def _show_results(folder: Path, summary: Summary) -> None:
 def _show_headlines(rows: Rows) -> None:
     """The headline figures as metrics, each with its interval beneath."""
     st.caption(plain(rows.headings[-1]))
-    for start in range(0, len(rows.cells), METRICS_A_ROW):
-        for column, (name, text) in zip(st.columns(METRICS_A_ROW), rows.cells[start : start + METRICS_A_ROW], strict=False):
+    with st.container(horizontal=True):
+        for name, text in rows.cells:
             figure, _, interval = text.partition(" (")
-            column.metric(plain(name), figure)
-            column.caption(plain(interval.removesuffix(")")))
+            with st.container(width=METRIC, gap=None):
+                st.metric(plain(name), figure)
+                st.caption(plain(interval.removesuffix(")")))
 
 
 def _show_chart(chart: Any) -> None:
+    """A chart under its title, which wraps where there is little room; the sentence that stands in its place where there is none."""
     if isinstance(chart, str):
         st.markdown(plain(chart))
         return
-    chart = chart.properties(height=chart.height + AROUND_CHART)
+    title = chart.title.to_dict()
+    st.markdown(f"**{plain(title['text'])}**")
+    st.caption(plain(title.get("subtitle", "")))
+    chart = chart.properties(height=chart.height + AROUND_CHART, title="")
     st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
 
 

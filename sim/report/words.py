@@ -48,8 +48,8 @@ TITLES = {
     "cost.usd_per_job": "cost per job, all that was paid",
     "cost_usd_per_job": "cost per job",
     "cost_usd_per_billion_tokens": "cost per B tokens",
-    "headroom.end_gpus": "headroom for what arrives, last week",
-    "headroom.least_gpus": "headroom for what arrives, tightest week",
+    "headroom.end_gpus": "headroom for new work, last week",
+    "headroom.least_gpus": "headroom for new work, tightest week",
 }
 
 

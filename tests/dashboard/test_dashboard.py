@@ -1,6 +1,7 @@
 """The dashboard's pages, driven without a browser, and the refusals of its launcher."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -146,6 +147,8 @@ def test_runs_page_offers_the_plans_of_a_study() -> None:
     study = run_plans(plan_documents(read_document(Path("tiny.yaml"))), Runner(1))
     save(study)
     app = _opened(_runs_page)
+    assert ": comparison, 2 plans, " in app.selectbox[0].options[0]
+    assert [one.proto.label for one in app.get("download_button")] == ["Download the report"]
     plans = app.radio[0]
     assert plans.options == ["one", "two"]
     first = [metric.value for metric in app.metric]
@@ -159,7 +162,8 @@ def test_runs_page_offers_the_folders_given_and_says_when_there_are_none(monkeyp
     folder, _ = _run(TINY)
     kept = folder.rename("elsewhere")
     monkeypatch.setattr(sys, "argv", ["app.py", str(kept)])
-    assert _opened(_runs_page).selectbox[0].options == ["elsewhere"]
+    (offered,) = _opened(_runs_page).selectbox[0].options
+    assert re.fullmatch(r"elsewhere: run, \d{4}-\d\d-\d\d \d\d:\d\d", offered)
 
 
 @pytest.mark.parametrize("file", ["timeline.parquet", "scenario.yaml"])

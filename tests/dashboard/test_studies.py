@@ -87,6 +87,7 @@ def test_a_sweep_runs_what_its_fields_say_and_is_kept() -> None:
     assert not app.success
     assert any("of an earlier choice" in one.value for one in app.warning)
     again = _opened(_runs_page)
+    assert ": sweep, 2 plans, " in again.selectbox(key="run").options[0]
     assert again.selectbox(key=f"runs-plan-{folder}").value == sweep.cheapest(sweep.plans)
 
 
