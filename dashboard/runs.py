@@ -20,7 +20,7 @@ def page(given: list[Path]) -> None:
         st.header("No runs yet")
         st.write("There is no run folder under `runs/` here. Run a scenario on the next page, or with `leadtime run second-source`.")
         return
-    folder = st.selectbox("Run folder", folders, format_func=described, key="run", persist_state="session")
+    folder = st.selectbox("Run folder", folders, format_func=described, key="run")
     with errors_shown():
         shown = show_folder(folder, key="runs")
         if shown is not None:

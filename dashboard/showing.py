@@ -44,7 +44,7 @@ from sim.study.optimisation import Optimisation
 from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
-METRIC = 220
+METRIC = 230
 """Pixels across a headline figure; as many stand in a row as there is room for."""
 LETTER = 7
 """Pixels of one in a table."""
@@ -228,7 +228,7 @@ def _show_results(folder: Path, summary: Summary) -> None:
 def _show_headlines(rows: Rows) -> None:
     """The headline figures as metrics, each with its interval beneath."""
     st.caption(plain(rows.headings[-1]))
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="xsmall"):
         for name, text in rows.cells:
             figure, _, interval = text.partition(" (")
             with st.container(width=METRIC, gap=None):

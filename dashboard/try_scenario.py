@@ -24,11 +24,12 @@ def page() -> None:
     offered, shipped = scenarios_here(), shipped_scenarios()
     st.header("Run a scenario")
     name = st.selectbox("Start from", offered, index=offered.index("second-source"), key="start", persist_state="session")
+    written = shipped.get(name, Path(name)).read_text(encoding="utf-8", errors="replace")
     text = st.text_area(
         "Scenario (edit it, or paste your own; paths in it count from the folder that the dashboard was started in)",
-        shipped.get(name, Path(name)).read_text(encoding="utf-8", errors="replace"),
+        written,
         height=420,
-        key=f"text-{name}",
+        key=f"text-{name}-{hash(written)}",  # a file that has changed since is shown as it is now
         persist_state="session",
     )
     count_at, run_at, text_at = st.columns([1, 1, 2], vertical_alignment="bottom")

@@ -52,7 +52,9 @@ def field(label: str, shown: str, read: Callable[[str], Any], *, key: str, help:
     try:
         value = read(text) if text.strip() else None
     except InputError as error:
-        st.error("  \n".join(plain(f"{label}: {problem.message}") for problem in error.problems))
+        for problem in error.problems:
+            unread = f"found {text!r}, which cannot be read: brackets and quotes come in pairs"
+            st.error(plain(f"{label}: {unread if problem.message.startswith('is not YAML') else problem.message}"))
         return None
     if value is None:
         st.error(plain(f"{label}: found nothing; {help or f'{shown} would do'}"))

@@ -289,7 +289,7 @@ def test_a_price_that_is_none_is_an_error_line() -> None:
     assert not app.table
 
 
-@pytest.mark.parametrize(("typed", "says"), [("{a: [", "Price: is not YAML"), ("", "Price: found nothing")])
+@pytest.mark.parametrize(("typed", "says"), [("{a: [", "Price: found '{a: [', which cannot be read"), ("", "Price: found nothing")])
 def test_a_field_that_cannot_be_read_leaves_the_page_as_it_is(typed: str, says: str) -> None:
     app = _opened(_trade_offs_page)
     app.text_input(key="price-second-source-incumbent.committed").set_value(typed).run()
