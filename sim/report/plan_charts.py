@@ -104,8 +104,8 @@ def sweep_scatter(sweep: Sweep, width: int = 620, height: int = 340) -> Any:
     line = best.mark_line(interpolate="step-after", strokeWidth=1.5, color="#2b6cb0", tooltip=None).encode(x=x, y=y)
     bars = best.mark_rule(strokeWidth=2, color="#2b6cb0").encode(x=x, y="low:Q", y2="high:Q", tooltip=tooltip)
     allowed = [alt.Chart(data.head(1)).mark_rule(**LIMIT).encode(y="limit:Q")] if sweep.limit_s is not None else []
-    drawn = alt.layer(*allowed, line, bars, points)
-    return themed(drawn, width, height, f"Cost against {title(sweep.target)}: no plan beats those on the front in both")
+    drawn, dashed = alt.layer(*allowed, line, bars, points), " (dashed: what its target allows)" if allowed else ""
+    return themed(drawn, width, height, f"Cost against {title(sweep.target)}{dashed}: no plan beats those on the front in both")
 
 
 def optimisation_scatter(found: Optimisation, width: int = 620, height: int = 300) -> Any:

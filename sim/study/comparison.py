@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sim.results.difference import Difference, difference
-from sim.results.run_folder import STUDY
+from sim.results.run_folder import STUDY, read_summary
 from sim.results.summary import Summary
 from sim.scenario.document import Document, named
 from sim.scenario.errors import InputError, Problem
@@ -154,6 +154,16 @@ def compare(summaries: Mapping[str, Summary]) -> Comparison:
         differences=differences,
         verdicts={plan: verdict(plan, base, found) for plan, found in differences.items()},
     )
+
+
+def compare_folders(folders: Sequence[Path]) -> Comparison:
+    """Finished run folders compared with the first of them, by name; InputError where one is none, or they measure different spans."""
+    summaries = {folder.name: read_summary(folder) for folder in folders}
+    spans = {name: f"{format_duration(one.horizon_s)} from {format_duration(one.warmup_s)} on" for name, one in summaries.items()}
+    if len(set(spans.values())) > 1:
+        found = ", ".join(f"{span} in {name}" for name, span in spans.items())
+        raise InputError.of(f"found {found}; waits and costs of different spans of time say nothing about each other")
+    return compare(summaries)
 
 
 def _joined(scenarios: Sequence[str]) -> str:

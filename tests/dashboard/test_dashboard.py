@@ -157,6 +157,21 @@ def test_runs_page_offers_the_plans_of_a_study() -> None:
     assert [metric.value for metric in app.metric] != first
 
 
+def test_runs_are_compared_where_they_measure_the_same_span() -> None:
+    one, _ = _run(TINY)
+    two, _ = _run(TINY.replace("nodes: 1,", "nodes: 2,").replace("tiny", "twice"))
+    longer, _ = _run(TINY.replace("4 d", "5 d").replace("tiny", "longer"))
+    app = _opened(_runs_page)
+    app.selectbox(key="run").set_value(one).run()
+    app.multiselect[0].set_value([two]).run()
+    assert not app.exception
+    difference = next(frame.value for frame in app.table if "mean wait" in frame.value.columns)
+    assert difference["plan"][0] == two.name
+    app.multiselect[0].set_value([two, longer]).run()
+    assert not app.exception
+    assert f"5 d from 1 d on in {longer.name}" in app.error[0].value
+
+
 def test_runs_page_offers_the_folders_given_and_says_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _opened(_runs_page).header[0].value == "No runs yet"
     folder, _ = _run(TINY)
