@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from altair import Undefined
 
 from sim.report.answers import answers
 from sim.report.charts import (
@@ -46,6 +47,8 @@ from sim.study.sweep import Sweep
 
 METRIC = 230
 """Pixels across a headline figure; as many stand in a row as there is room for."""
+LONG, LONG_HEIGHT = 20, 600
+"""A table of more rows scrolls within so many pixels."""
 LETTER = 7
 """Pixels of one in a table."""
 AROUND_CHART = 90
@@ -158,7 +161,8 @@ def show_rows(rows: Rows) -> None:
     st.markdown(f"**{plain(rows.title)}**")
     words = pd.DataFrame(list(rows.cells), columns=list(rows.headings))
     if not rows.numbers:
-        st.table(words.map(plain).rename(columns=plain), border="horizontal", hide_index=True)
+        height: Any = LONG_HEIGHT if len(words) > LONG else "content"
+        st.table(words.map(plain).rename(columns=plain), border="horizontal", hide_index=True, height=height)
         return
     numbers = words.copy()
     for name, column in rows.numbers.items():
@@ -244,7 +248,8 @@ def _show_chart(chart: Any) -> None:
     title = chart.title.to_dict()
     st.markdown(f"**{plain(title['text'])}**")
     st.caption(plain(title.get("subtitle", "")))
-    chart = chart.properties(height=chart.height + AROUND_CHART, title="")
+    chart = chart.properties(height=chart.height + AROUND_CHART)
+    chart.title = Undefined
     st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
 
 

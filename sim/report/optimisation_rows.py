@@ -1,6 +1,6 @@
 """An optimisation as tables of text: the targets of the plan named, and every plan considered with the reason why not."""
 
-from sim.report.rows import Rows
+from sim.report.rows import Rows, numeric
 from sim.report.words import title, value, with_interval
 from sim.study.optimisation import ConsideredPlan, Optimisation
 from sim.study.space import said, short_names
@@ -31,5 +31,9 @@ def considered_rows(found: Optimisation, most: int = MOST_ROWS) -> Rows:
         figures = (value(figure, one.figures[figure].mean) if figure in one.figures else "–" for figure in found.limits)
         cells.append((plan, *(said(one.values[key]) for key in found.keys), cost, *figures, one.outcome, one.reason))
     count = f", {most} of {len(plans)}; plans.csv has all" if len(plans) > most else ""
+    tried = [one for _, one in plans[:most]]
+    numbers = numeric({names[key]: tuple(one.values[key] for one in tried) for key in found.keys})
+    numbers |= {"cost": tuple(one.cost.mean if one.cost else one.least_cost_usd for one in tried)}
+    numbers |= {title(name): tuple(one.figures[name].mean if name in one.figures else None for one in tried) for name in found.limits}
     headings = ("plan", *(names[key] for key in found.keys), "cost", *map(title, found.limits), "outcome", "why")
-    return Rows(f"Plans considered, on the demand of the search{count}", headings, tuple(cells))
+    return Rows(f"Plans considered, on the demand of the search{count}", headings, tuple(cells), numbers)

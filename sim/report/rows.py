@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sim.cost.validation import Validated
 from sim.report.doubts import notes_of
@@ -35,6 +36,11 @@ class Rows:
     headings: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     numbers: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+
+
+def numeric(columns: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[float | None, ...]]:
+    """Those of the columns that hold numbers alone."""
+    return {name: values for name, values in columns.items() if all(isinstance(one, int | float) for one in values)}
 
 
 def simulated_phrase(summary: Summary) -> str:

@@ -1,6 +1,6 @@
 """A sweep as tables of text: the front, and every plan as far as a page holds them."""
 
-from sim.report.rows import Rows
+from sim.report.rows import Rows, numeric
 from sim.report.words import title, with_interval
 from sim.results.commitments import BEYOND
 from sim.study.space import said, short_names
@@ -40,7 +40,6 @@ def _rows(sweep: Sweep, heading: str, plans: list[str], *, marked: bool) -> Rows
         values = (said(one.values[key]) for key in sweep.keys)
         cells.append((plan, *mark, *values, *(with_interval(name, one.figures[name]) for name in figures), of))
     headings = ("plan", *(("",) if marked else ()), *(names[key] for key in sweep.keys), *map(title, figures), "targets")
-    taken = {names[key]: tuple(sweep.plans[plan].values[key] for plan in plans) for key in sweep.keys}
-    numbers = {name: values for name, values in taken.items() if all(isinstance(one, int | float) for one in values)}
+    numbers = numeric({names[key]: tuple(sweep.plans[plan].values[key] for plan in plans) for key in sweep.keys})
     numbers |= {title(name): tuple(sweep.plans[plan].figures[name].mean for plan in plans) for name in figures}
     return Rows(heading, headings, tuple(cells), numbers)
