@@ -247,7 +247,8 @@ def _show_chart(chart: Any) -> None:
         return
     title = chart.title.to_dict()
     st.markdown(f"**{plain(title['text'])}**")
-    st.caption(plain(title.get("subtitle", "")))
+    if "subtitle" in title:
+        st.caption(plain(title["subtitle"]))
     chart = chart.properties(height=chart.height + AROUND_CHART)
     chart.title = Undefined
     st.altair_chart(chart.configure_legend(orient="bottom", columns=3, labelLimit=0), width="stretch", theme=None)
