@@ -56,13 +56,16 @@ def _run(document: Document) -> Path:
 
 def _document(text: str) -> Document:
     """The edited text as a document whose errors say line and column of the text; read from here, so that its paths count from here."""
-    with tempfile.NamedTemporaryFile("w", dir=".", prefix=".", suffix=".part", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        path = Path(file.name)
-        try:
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=".", prefix=".", suffix=".part", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            path = Path(file.name)
             document = read_document(path, shipped=shipped_scenarios())
-        except InputError as error:
-            raise InputError([replace(one, where=one.where.replace(str(path), FILE)) for one in error.problems]) from None
+    except InputError as error:
+        raise InputError([replace(one, where=one.where.replace(str(path), FILE)) for one in error.problems]) from None
+    except OSError as error:
+        where = str(Path.cwd())
+        raise InputError.of(f"cannot be written to ({error.strerror}); start the dashboard in another folder", where=where) from None
     places = {key: place.replace(str(path), FILE) for key, place in document.places.items()}
     return replace(document, file=FILE, places=places)
