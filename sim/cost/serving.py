@@ -57,9 +57,10 @@ def serving_families(calibration: Calibration) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*products, attention_family(calibration, "bf16", training=False), *passes, "memory-copy")))
 
 
-def widest_stack(calibration: Calibration) -> int | None:
-    """The width of the widest stack that was measured; None where none was."""
-    return max((one.shape["hidden"] for one in calibration.measurements if one.family in MEASURED), default=None)
+def measured_stacks(calibration: Calibration) -> tuple[int, int] | None:
+    """Layers of the stacks that were measured, and the width of the widest; None where none were."""
+    shapes = [one.shape for one in calibration.measurements if one.family in MEASURED]
+    return (max(shape["layers"] for shape in shapes), max(shape["hidden"] for shape in shapes)) if shapes else None
 
 
 @dataclass(frozen=True)

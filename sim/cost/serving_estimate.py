@@ -8,7 +8,7 @@ from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
 from sim.cost.estimate import OnDevice, Range, network_refusal, node_here, on_device, ranged
 from sim.cost.models import ModelShape, model_shape
-from sim.cost.serving import Replica, ServingCost, most_within, serving_cost, serving_families, widest_stack
+from sim.cost.serving import Replica, ServingCost, measured_stacks, most_within, serving_cost, serving_families
 from sim.scenario.errors import InputError
 from sim.scenario.one_job import Serving, Setting
 from sim.scenario.units import HOUR, MONTH, format_duration
@@ -20,7 +20,7 @@ MILLION = 1e6
 class ServingEstimate(OnDevice):
     """`gpus` are those of a replica, in which `at_once` requests run at all times. Seconds until the first token are of a prompt that waits
     for nobody; those of a further token hold the prefills of the others. Tokens are those of answers. `replicas` answer the rate asked for,
-    with nothing to spare. Where whole stacks were measured and the model is wider than the widest of them, `wider_than` is its width."""
+    with nothing to spare. Where all rests on measured stacks, `stacks` are their layers and the width of the widest."""
 
     first_token_s: Range | None = None
     token_s: Range | None = None
@@ -31,7 +31,7 @@ class ServingEstimate(OnDevice):
     usd_per_million_tokens: Range | None = None
     replicas: int | None = None
     usd_per_month: float | None = None
-    wider_than: int | None = None
+    stacks: tuple[int, int] | None = None
 
 
 def estimate_serving(work: Serving, setting: Setting, calibration: Calibration) -> ServingEstimate:
@@ -80,7 +80,6 @@ def _filled(
 
         return ranged(on, families, calibration)
 
-    widest = widest_stack(calibration)
     seconds_each = figure(lambda cost: 1 / cost.requests_per_s)
     requests, power, price = figure(lambda cost: cost.requests_per_s), calibration.device.power_limit_w, blank.usd_per_gpu_hour
     token = seconds_each.times(1 / work.output)
@@ -98,7 +97,7 @@ def _filled(
         usd_per_million_tokens=token.times(MILLION * price * work.gpus / HOUR) if price is not None else None,
         replicas=replicas,
         usd_per_month=replicas * work.gpus * price * MONTH / HOUR if replicas is not None and price is not None else None,
-        wider_than=widest if widest is not None and shape.hidden > widest else None,
+        stacks=measured_stacks(calibration),
     )
 
 

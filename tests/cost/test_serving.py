@@ -167,11 +167,10 @@ def test_a_time_that_nothing_meets_says_what_one_request_takes() -> None:
     assert refused.token_s is None
 
 
-def test_a_model_wider_than_what_was_measured_says_so() -> None:
+def test_an_estimate_from_measured_stacks_says_from_which() -> None:
     calibration = shipped_calibration("amd-epyc-f26-avx512-2c")
-    assert served(calibration).wider_than == 768
-    assert served(calibration, model="smollm2-135m").wider_than is None
-    assert served().wider_than is None
+    assert served(calibration).stacks == (2, 768)
+    assert served().stacks is None
 
 
 @pytest.mark.parametrize(
