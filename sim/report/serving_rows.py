@@ -65,7 +65,7 @@ def serving_notes(work: Serving, estimates: Sequence[ServingEstimate]) -> list[s
         notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
     notes += [
         f"{one.device}: from measured stacks of {one.stacks[0]} layers, up to {one.stacks[1]} wide; of deeper and wider models that is "
-        "beyond what was seen, and beyond these ranges (on two Xeon cores, models of 30 layers took 0.55 to 0.93 of it)"
+        "beyond what was seen, and beyond these ranges (on two Xeon cores, models of 16 to 32 layers took 0.55 to 0.93 of it)"
         for one in run
         if one.stacks is not None
     ]
