@@ -5,7 +5,7 @@ calibration's errors are as stated: families err independently, and are drawn so
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from statistics import NormalDist
 from typing import Any
@@ -158,7 +158,7 @@ def network_refusal(node: NodeType, gpus: int) -> str | None:
 
 def _filled(blank: DeviceEstimate, work: OneJob, calibration: Calibration, node: NodeType, value: float) -> DeviceEstimate:
     named = families(work, calibration)
-    seconds = ranged(lambda scaled: job_seconds(work, scaled, node), named, calibration)
+    seconds = range_of(value, [job_seconds(work, one, node) for one in drawn(named, calibration)])
     terms, layout, memory = _parts(work, calibration, node, value)
     draw, price = job_draw(work, calibration, node), blank.usd_per_gpu_hour
     return replace(
@@ -182,22 +182,21 @@ def _mfu(work: OneJob, device: str, gpu_seconds: float) -> float | None:
     return training_flops(model_shape(work.model), work.tokens.centre) / (gpu_seconds * DATASHEETS[device].bf16)
 
 
-def ranged(figure: Callable[[Calibration], float], families: Sequence[str], calibration: Calibration) -> Range:
-    """A figure that rests on these families, and between which ends it lies in 95 of 100 draws of all their errors at once.
+def drawn(families: Sequence[str], calibration: Calibration) -> list[Calibration]:
+    """DRAWS calibrations in which these families err as stated, spread evenly over each one's distribution (a Latin hypercube, McKay et
+    al., Technometrics 1979); the same whenever they are asked for."""
+    evenly = np.array([NormalDist().inv_cdf((number + 0.5) / DRAWS) for number in range(DRAWS)])
+    columns = [calibration.spread(family) * np.random.default_rng(number).permutation(evenly) for number, family in enumerate(families)]
+    return [calibration.scaled(dict(zip(families, factors, strict=True))) for factors in np.exp(np.array(columns)).T.tolist()]
+
+
+def range_of(value: float, of_drawn: Sequence[float]) -> Range:
+    """A figure, and the ends between which it lies for 95 of 100 of the calibrations drawn.
 
     The figure itself need not be in the middle: where two tiers take as long, either's error makes the whole longer.
     """
-    drawn = [figure(calibration.scaled(dict(zip(families, factors, strict=True)))) for factors in _factors(families, calibration)]
-    low, high = np.exp(np.quantile(np.log(drawn), OUTSIDE, method="hazen"))  # between two draws the same for a rate and its inverse
-    return Range(figure(calibration), float(low), float(high))
-
-
-def _factors(families: Sequence[str], calibration: Calibration) -> Iterator[list[float]]:
-    """DRAWS times a factor for each family, by its spread, spread evenly over each family's distribution (a Latin hypercube, McKay et al.,
-    Technometrics 1979); the same whenever it is asked for."""
-    evenly = np.array([NormalDist().inv_cdf((number + 0.5) / DRAWS) for number in range(DRAWS)])
-    columns = [calibration.spread(family) * np.random.default_rng(number).permutation(evenly) for number, family in enumerate(families)]
-    yield from np.exp(np.array(columns)).T.tolist()
+    low, high = np.exp(np.quantile(np.log(of_drawn), OUTSIDE, method="hazen"))  # between two draws the same for a rate and its inverse
+    return Range(value, float(low), float(high))
 
 
 def _parts(work: OneJob, calibration: Calibration, node: NodeType, value: float) -> tuple[dict[str, float], Layout | None, float]:

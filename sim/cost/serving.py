@@ -115,8 +115,8 @@ class Replica:
     def _stacked(self, family: str, counts: tuple[float, float], sizes: dict[str, float]) -> float:
         """Seconds by a family of measured stacks, each of whose layers has its part of the overhead."""
         fit, (moved, flops) = self.calibration.fit(family), counts
-        measured = next((one.shape["layers"] for one in self.calibration.measurements if one.family == family), self.shape.layers)
-        return fit.seconds(flops, moved, sizes) + fit.overhead_s * (self.shape.layers / measured - 1)
+        stacks = measured_stacks(self.calibration)
+        return fit.seconds(flops, moved, sizes) + fit.overhead_s * (self.shape.layers / stacks[0] - 1 if stacks else 0.0)
 
     def _prefilled(self, prompt: int) -> float:
         sizes = {"hidden": float(self.shape.hidden), "tokens": float(prompt)}

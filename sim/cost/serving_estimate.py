@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sim.cost.calibration import Calibration
 from sim.cost.collectives import NodeType
-from sim.cost.estimate import OnDevice, Range, network_refusal, node_here, on_device, ranged
+from sim.cost.estimate import OnDevice, Range, drawn, network_refusal, node_here, on_device, range_of
 from sim.cost.models import ModelShape, model_shape
 from sim.cost.serving import Replica, ServingCost, measured_stacks, most_within, serving_cost, serving_families
 from sim.scenario.errors import InputError
@@ -74,22 +74,23 @@ def _filled(
         alone = serving_cost(replica, work.prompt, work.output, 1).token_s
         return replace(blank, refusal=f"takes {format_duration(alone)} a token even for one request at a time")
 
+    cost, *costs = (
+        serving_cost(replace(replica, calibration=one), work.prompt, work.output, at_once)
+        for one in (calibration, *drawn(families, calibration))
+    )
+
     def figure(of: Callable[[ServingCost], float]) -> Range:
-        def on(scaled: Calibration) -> float:
-            return of(serving_cost(replace(replica, calibration=scaled), work.prompt, work.output, at_once))
+        return range_of(of(cost), [of(one) for one in costs])
 
-        return ranged(on, families, calibration)
-
-    seconds_each = figure(lambda cost: 1 / cost.requests_per_s)
-    requests, power, price = figure(lambda cost: cost.requests_per_s), calibration.device.power_limit_w, blank.usd_per_gpu_hour
-    token = seconds_each.times(1 / work.output)
+    requests, power, price = figure(lambda one: one.requests_per_s), calibration.device.power_limit_w, blank.usd_per_gpu_hour
+    token = figure(lambda one: 1 / (one.requests_per_s * work.output))
     replicas = math.ceil(work.rate / requests.value) if work.rate is not None else None
     return replace(
         blank,
         errors={family: calibration.fit(family).error_p95 for family in families},
         memory_bytes=replica.memory_bytes(at_once, positions),
-        first_token_s=figure(lambda cost: cost.prefill_s),
-        token_s=figure(lambda cost: cost.token_s),
+        first_token_s=figure(lambda one: one.prefill_s),
+        token_s=figure(lambda one: one.token_s),
         at_once=at_once,
         requests_per_s=requests,
         tokens_per_s=requests.times(work.output),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sim.cost.estimate import DeviceEstimate, Range
+from sim.cost.estimate import DeviceEstimate, OnDevice, Range
 from sim.cost.power import Draw
 from sim.cost.validation import Validated
 from sim.report.rows import Rows, validated_phrase
@@ -32,11 +32,11 @@ def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
     """A row a device; one on which the job cannot run says what would do."""
     cells = []
     for one in estimates:
-        basis = "EXTRAPOLATED, datasheet" if one.extrapolated else f"measured ({one.completeness})"
+        basis = basis_words(one)
         if one.seconds is None or one.memory_bytes is None:
             cells.append((one.device, str(one.refusal), "–", "–", "–", "–", "–", basis))
             continue
-        held = f"{size(one.memory_bytes)} of {size(one.device_memory_bytes or 0.0)}"
+        held = held_words(one)
         cells.append(
             (
                 one.device,
@@ -50,6 +50,24 @@ def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
             )
         )
     return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "power a GPU", "price", "costs"), tuple(cells))
+
+
+def basis_words(one: OnDevice) -> str:
+    """On what a row rests."""
+    return "EXTRAPOLATED, datasheet" if one.extrapolated else f"measured ({one.completeness})"
+
+
+def held_words(one: OnDevice) -> str:
+    """Memory of each GPU, of what it has."""
+    return f"{size(one.memory_bytes or 0.0)} of {size(one.device_memory_bytes or 0.0)}"
+
+
+def price_notes(run: Sequence[OnDevice]) -> list[str]:
+    """What a GPU-hour was taken to cost, and where nobody says."""
+    notes = [f"{one.device}: {usd(one.usd_per_gpu_hour)} a GPU-hour, {one.price_source}" for one in run if one.usd_per_gpu_hour is not None]
+    if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
+        notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
+    return notes
 
 
 def ranged_words(range_: Range | None, written: Callable[[float], str]) -> str:
@@ -88,11 +106,7 @@ def estimate_notes(estimates: Sequence[DeviceEstimate], validated: Mapping[str, 
             kept = "activations recomputed" if one.layout.recompute else "activations kept"
             mfu = f", {one.mfu:.0%} of the bf16 peak (MFU)" if one.mfu is not None else ""
             notes.append(f"{one.device}: {one.layout.sharding}, {kept}, {one.layout.micro_tokens} tokens in a micro-batch{mfu}")
-    notes += [
-        f"{one.device}: {usd(one.usd_per_gpu_hour)} a GPU-hour, {one.price_source}" for one in run if one.usd_per_gpu_hour is not None
-    ]
-    if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
-        notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
+    notes += price_notes(run)
     notes += [f"{one.device}: {validated_phrase(validated[one.device])}" for one in run if one.device in validated]
     powers = [one.power.measured for one in run if one.power is not None]
     if any(measured < 1 for measured in powers):

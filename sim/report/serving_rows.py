@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sim.cost.serving_estimate import ServingEstimate
-from sim.report.estimate_rows import ranged_words
+from sim.report.estimate_rows import basis_words, held_words, price_notes, ranged_words
 from sim.report.rows import Rows
-from sim.report.words import energy, size, usd
+from sim.report.words import energy, usd
 from sim.scenario.one_job import Serving
 from sim.scenario.units import format_duration
 
@@ -21,11 +21,9 @@ def serving_rows(estimates: Sequence[ServingEstimate]) -> list[Rows]:
     """How fast it answers, and what that costs; a device on which it cannot run says what would do."""
     speeds, costs = [], []
     for one in estimates:
-        basis = "EXTRAPOLATED, datasheet" if one.extrapolated else f"measured ({one.completeness})"
         if one.memory_bytes is None:
-            speeds.append((one.device, str(one.refusal), "–", "–", "–", "–", basis))
+            speeds.append((one.device, str(one.refusal), "–", "–", "–", "–", basis_words(one)))
             continue
-        held = f"{size(one.memory_bytes)} of {size(one.device_memory_bytes or 0.0)}"
         speeds.append(
             (
                 one.device,
@@ -33,8 +31,8 @@ def serving_rows(estimates: Sequence[ServingEstimate]) -> list[Rows]:
                 ranged_words(one.token_s, format_duration),
                 str(one.at_once),
                 ranged_words(one.requests_per_s, _rate),
-                held,
-                basis,
+                held_words(one),
+                basis_words(one),
             )
         )
         replicas = "–" if one.replicas is None else f"{one.replicas}"
@@ -60,9 +58,7 @@ def _rate(number: float) -> str:
 def serving_notes(work: Serving, estimates: Sequence[ServingEstimate]) -> list[str]:
     """What a reader must know before using the figures."""
     run = [one for one in estimates if one.memory_bytes is not None]
-    notes = [f"{one.device}: {usd(one.usd_per_gpu_hour)} a GPU-hour, {one.price_source}" for one in run if one.usd_per_gpu_hour is not None]
-    if unpriced := [one.device for one in run if one.usd_per_gpu_hour is None]:
-        notes.append(f"no list price is known for {', '.join(unpriced)}; give one with --price '2.49 USD/GPU/h'")
+    notes = price_notes(run)
     notes += [
         f"{one.device}: from measured stacks of {one.stacks[0]} layers, up to {one.stacks[1]} wide; of deeper and wider models that is "
         "beyond what was seen, and beyond these ranges (on two Xeon cores, models of 16 to 32 layers took 0.55 to 0.93 of it)"
