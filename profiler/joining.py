@@ -92,16 +92,16 @@ def left_out_note(planned: Sequence[Item], samples: Sequence[Sample], depth: Dep
 def clock_note(samples: Sequence[Sample], anchors: Collection[str]) -> str | None:
     """The SM clocks at which a GPU measured, and those of whole steps, which may draw more power than its limit allows at that clock; None
     where nobody told."""
-    clocks = {whole: [_mhz(one) for one in samples if one.clock_hz and (one.item.probe in anchors) == whole] for whole in (False, True)}
-    if not clocks[False]:
+    shapes: list[float] = []
+    steps: list[float] = []
+    for one in samples:
+        if one.clock_hz is not None:
+            (steps if one.item.probe in anchors else shapes).append(one.clock_hz / 1e6)
+    if not shapes:
         return None
-    low, usual, high = np.quantile(clocks[False], (0.05, 0.5, 0.95))
+    low, usual, high = np.quantile(shapes, (0.05, 0.5, 0.95))
     note = f"SM clock while measuring: {usual:.0f} MHz at the median shape, {low:.0f} to {high:.0f} MHz at nine of ten"
-    return f"{note}; {np.median(clocks[True]):.0f} MHz in whole steps" if clocks[True] else note
-
-
-def _mhz(sample: Sample) -> float:
-    return (sample.clock_hz or 0.0) / 1e6
+    return f"{note}; {np.median(steps):.0f} MHz in whole steps" if steps else note
 
 
 def range_note(measurements: Sequence[Measurement]) -> str:
