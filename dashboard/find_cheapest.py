@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.running import run_button, running, show_kept
 from dashboard.showing import errors_shown, plain
-from dashboard.varying import choose_scenario, choose_values
+from dashboard.varying import choose_replications, choose_scenario, choose_values
 from sim.report.saving import save
 from sim.report.words import title
 from sim.scenario.document import Document
@@ -42,16 +42,9 @@ def page() -> None:
         confirm = confirm_at.number_input(
             "Replications to confirm", min_value=2, value=20, step=5, key="cheapest-confirm", persist_state="session"
         )
-        replications = replications_at.number_input(
-            "Replications to search",
-            min_value=1,
-            value=min(scenario.replications, 5),
-            step=1,
-            key=f"cheapest-replications-{name}",
-            persist_state="session",
-        )
+        replications = choose_replications(replications_at, "Replications to search", scenario, key=f"cheapest-replications-{name}")
         sought: dict[str, Any] = {"over": over, "trials": int(trials), "confirm": int(confirm)}
-        wanted = document.override("replications", int(replications), place=PLACE).override("study", {"optimise": sought}, place=PLACE)
+        wanted = document.override("replications", replications, place=PLACE).override("study", {"optimise": sought}, place=PLACE)
         with run_button(run_at, "Find the cheapest plan", key="cheapest-run", ready=over is not None) as clicked:
             if clicked:
                 st.session_state.pop(kept, None)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.running import run_button, running, show_kept
 from dashboard.showing import errors_shown
-from dashboard.varying import choose_scenario, choose_values, combinations
+from dashboard.varying import choose_replications, choose_scenario, choose_values, combinations
 from sim.report.saving import save_sweep
 from sim.report.words import title
 from sim.scenario.document import Document
@@ -41,16 +41,9 @@ def page() -> None:
         points = points_at.number_input(
             "Plans", min_value=1, value=None, step=10, placeholder=_all_of(over), help=SAMPLE, key="sweep-points", persist_state="session"
         )
-        replications = replications_at.number_input(
-            "Replications of each",
-            min_value=1,
-            value=min(scenario.replications, 5),
-            step=1,
-            key=f"sweep-replications-{name}",
-            persist_state="session",
-        )
+        replications = choose_replications(replications_at, "Replications of each", scenario, key=f"sweep-replications-{name}")
         sample = {} if points is None else {"sample": "latin-hypercube", "points": int(points)}
-        wanted = document.override("replications", int(replications), place=PLACE)
+        wanted = document.override("replications", replications, place=PLACE)
         wanted = wanted.override("study", {"sweep": (over or {}) | sample}, place=PLACE)
         asked = (wanted.digest(), target)
         with run_button(run_at, "Run the sweep", key="sweep-run", ready=over is not None) as clicked:

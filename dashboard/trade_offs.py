@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.running import run_button, running
 from dashboard.showing import errors_shown, show_basis, show_comparison, show_rows
-from dashboard.varying import field, one_line, scenarios_here
+from dashboard.varying import choose_replications, field, one_line, scenarios_here
 from sim.report.rows import Rows
 from sim.results.summary import Summary
 from sim.scenario.document import Document, parse_set
@@ -43,19 +43,12 @@ def page() -> None:
         pool = right.selectbox("Pool", list(pools), key=f"pool-{name}", persist_state="session")
         changes = _changes(document, scenario, pools[pool], key=f"{name}-{pool}")
         at, try_at, forget = st.columns([1, 1, 3], vertical_alignment="bottom")
-        replications = at.number_input(
-            "Replications",
-            min_value=1,
-            value=min(scenario.replications, 5),
-            step=1,
-            key=f"replications-{name}",
-            persist_state="session",
-        )
+        replications = choose_replications(at, "Replications", scenario, key=f"replications-{name}")
         if forget.button("Forget plans", key="forget"):
             tried.clear()
         with run_button(try_at, "Try this plan", key="try", ready=changes is not None) as trying:
             if trying and changes is not None:
-                _try(document.override("replications", int(replications), place=PLACE), changes, tried)
+                _try(document.override("replications", replications, place=PLACE), changes, tried)
     if not tried:
         st.info("No plan tried yet. Try the pool as it is written, then change something and try again.")
         return

@@ -1,4 +1,4 @@
-"""Widgets that say which keys of a scenario vary and over what: what sweeps and optimisations have in common."""
+"""Widgets that say which keys of a scenario vary, over what, and how often each plan is run: what pages of several plans have in common."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,11 +8,13 @@ from typing import Any
 
 import streamlit as st
 from pydantic_core import PydanticCustomError
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.showing import plain
 from sim.scenario.document import Document, parse_choices
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document, shipped_scenarios
+from sim.scenario.scenario import Scenario
 from sim.scenario.values import Choices, is_range, parse_values
 
 START = "cheapest-mix"
@@ -31,6 +33,12 @@ def choose_scenario(key: str) -> tuple[str, Document]:
     offered = scenarios_here()
     name = st.selectbox("Scenario", offered, index=offered.index(START), key=f"{key}-scenario", persist_state="session")
     return name, open_document(name)
+
+
+def choose_replications(at: DeltaGenerator, label: str, scenario: Scenario, *, key: str) -> int:
+    """How often each plan is run: as the scenario says, or a few times where it says more, for an answer while one looks."""
+    few = min(scenario.replications, 5)
+    return int(at.number_input(label, min_value=1, value=few, step=1, key=key, persist_state="session"))
 
 
 def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any] | None:
