@@ -6,7 +6,6 @@ electricity included, over the on-demand price. Used less than that, buying the 
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import ceil, inf
 
 from sim.cost.prices import LIST_PRICES
@@ -29,7 +28,7 @@ def upfront_payments(index: int, pool: Pool, records: Records, horizon_s: float)
         gpus = pool.nodes * pool.gpus_per_node
         spans = [(window.start, window.end, gpus) for window in offer.windows if window.start < horizon_s]
     elif isinstance(offer, ReservedOffer):
-        spans = sorted(_terms(index, offer.term, records, horizon_s))
+        spans = sorted(one for one in _terms(index, offer.term, records, horizon_s) if one[0] < horizon_s)
     else:
         return
     for start, end, gpus in spans:
@@ -42,17 +41,17 @@ def committed_beyond_usd(index: int, pool: Pool, records: Records, horizon_s: fl
     nodes that come only then: a late delivery is no smaller a commitment."""
     if not isinstance(pool.offer, ReservedOffer):
         return 0.0
-    terms, term_s = tariff(pool), pool.offer.term
-    after = [(end, gpus) for _, end, gpus in _terms(index, term_s, records, horizon_s) if end > horizon_s]
-    owed = sum(gpus * float(terms.price.between(horizon_s, end)) for end, gpus in after) * (1 - terms.upfront)
-    held = [(0.0, 0), *((time, gpus) for which, time, gpus in records.capacity if which == index)]
-    late = [(time, more - fewer) for (_, fewer), (time, more) in pairwise(held) if time >= horizon_s and more > fewer]
-    owed += sum(gpus * float(terms.price.between(time, time + term_s)) for time, gpus in late)
+    terms, owed = tariff(pool), 0.0
+    for begin, end, gpus in _terms(index, pool.offer.term, records, horizon_s):
+        unpaid = 1 - terms.upfront if begin < horizon_s else 1.0
+        if end > horizon_s:
+            owed += unpaid * gpus * float(terms.price.between(max(begin, horizon_s), end))
     return owed * (1 - terms.discount) / HOUR
 
 
 def _terms(index: int, term_s: float, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:
-    """(begin, end, GPUs) of each term that begins before the horizon: nodes that are kept are committed to for one term after another.
+    """(begin, end, GPUs) of each term that begins before the horizon: nodes that are kept are committed to for one term after another;
+    and of the first term of those that come after it.
 
     Nodes that leave end theirs with it, so that no hour is billed for which nothing is paid.
     """
@@ -68,18 +67,18 @@ _ROUNDING = 1e-9
 
 
 def _kept(index: int, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:
-    """(came, left, GPUs) of nodes that came together, in order of leaving; infinity for those there at the horizon.
+    """(came, left, GPUs) of nodes that came together, in order of leaving; infinity for those there at the horizon, or that come later.
 
     Nodes that leave are taken to be the oldest.
     """
     here = deque[tuple[float, int]]()
     before = 0
     for which, time, gpus in records.capacity:
-        if which != index or time >= horizon_s:
+        if which != index:
             continue
         if gpus > before:
             here.append((time, gpus - before))
-        leaving = max(before - gpus, 0)
+        leaving = max(before - gpus, 0) if time < horizon_s else 0
         while leaving > 0:
             came, count = here.popleft()
             yield came, time, min(leaving, count)
