@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +160,17 @@ def test_ties_keeps_about_its_density_of_a_tensor_too_large_to_sample_whole() ->
     for expert, threshold in zip(models[1:], found, strict=True):
         share = ((expert - models[0]).abs() >= threshold).float().mean().item()
         assert share == pytest.approx(0.2, abs=5 * (0.2 * 0.8 / ties.SAMPLE) ** 0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from(["random", "alike", "sorted", "misled", "equal"]), st.integers(0, 99))
+def test_the_selected_number_is_the_sorted_ones(count: int, share: float, kind: str, seed: int) -> None:
+    drawn = np.random.default_rng(seed).integers(0, 2**31 - 1, count, dtype=np.int32)
+    misleading = drawn.copy()
+    misleading[:: ties.FEW] //= 1000  # the few that set the bounds are smaller than all others
+    numbers = {"random": drawn, "alike": drawn % 3, "sorted": np.sort(drawn), "misled": misleading, "equal": drawn * 0}[kind]
+    rank = min(int(share * count), count - 1)
+    assert ties.selected(numbers.copy(), rank) == np.sort(numbers)[rank]
 
 
 def test_dare_keeps_its_density_at_random_and_its_mean() -> None:
