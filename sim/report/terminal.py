@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -47,6 +48,8 @@ from sim.study.sensitivity import Sensitivity
 from sim.study.sweep import Sweep
 
 PIPE_WIDTH = 200
+GAP = 3
+"""Blanks between two columns."""
 
 
 def console() -> Console:
@@ -161,13 +164,26 @@ def _print_rows(out: Console, rows: Rows, *, across: int = 0) -> None:
     if across:
         turned = list(zip(headings, *cells, strict=True))
         headings, cells = turned[0], tuple(turned[1:])
-    table = Table(title=rows.title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=index == 0)
-    for row in cells:
-        table.add_row(*row)
-    out.print(table)
-    out.print()
+    for number, columns in enumerate(abreast([headings, *cells], out.width)):
+        title = rows.title if number == 0 else f"{rows.title}, continued"
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        for index in columns:
+            table.add_column(headings[index], justify="left" if index == 0 else "right", no_wrap=True)
+        for row in cells:
+            table.add_row(*(row[index] for index in columns))
+        out.print(table)
+        out.print()
+
+
+def abreast(lines: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Columns in groups that a terminal of `width` has room for, each with the first column, which says what a row is of."""
+    widths = [GAP + max(cell_len(line[index]) for line in lines) for index in range(len(lines[0]))]
+    groups = [[0]]
+    for column in range(1, len(widths)):
+        if len(groups[-1]) > 1 and sum(widths[one] for one in (*groups[-1], column)) - GAP > width:
+            groups.append([0])
+        groups[-1].append(column)
+    return groups
 
 
 def print_why(out: Console, answer: Why) -> None:
