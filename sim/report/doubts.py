@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from sim.results.summary import Summary
-from sim.results.warmup import WarmupCheck
+from sim.results.warmup import USED, WarmupCheck
 from sim.scenario.units import DAY, HOUR, format_duration
 
 FEW_REPLICATIONS = 5
@@ -16,7 +16,7 @@ FAR = 10
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """One loud line where nothing was measured, for a figure less precise than asked, and for each series that had not settled in time."""
+    """One loud line where nothing was measured, for a figure less precise than asked, and for series that had not settled in time."""
     precision = summary.precision
     unmet = [f"NOTHING WAS MEASURED: {summary.unmeasured}"] if summary.unmeasured else []
     if precision is not None and not precision.met:
@@ -25,23 +25,31 @@ def warnings_of(summary: Summary) -> list[str]:
             f"NOT PRECISE ENOUGH: {precision.figure} {reached} after {summary.replications} replications, the most allowed; "
             f"±{precision.within:.1%} was asked for. Use --set until.at-most={2 * precision.at_most} or a longer horizon"
         )
-    return [*unmet, *(_warning(summary, check) for check in summary.warmup_checks if check.loud)]
+    return [*unmet, *_settling(summary)]
 
 
-def _warning(summary: Summary, check: WarmupCheck) -> str:
-    assert check.cut_s is not None
-    cut, warmup = format_duration(check.cut_s), format_duration(summary.warmup_s)
-    off = f"measuring from {warmup} on puts their mean off by {_bias(check)}"
-    if check.outcome == "unsettled":
-        return (
-            f"NEVER SETTLES: {check.series} still change when half of the horizon is over ({off} against its second half). Work may come "
-            "faster than it can be done, or the horizon is too short: these figures depend on how long is simulated"
+def _settling(summary: Summary) -> Iterator[str]:
+    """Series that are not measured in a steady state, those of an outcome in one line: one change of the scenario is for all of them."""
+    unsettled, short = ([check for check in summary.warmup_checks if check.outcome == one] for one in ("unsettled", "short"))
+    from_warmup = f"measuring from {format_duration(summary.warmup_s)} on puts means off by"
+    if unsettled:
+        series, off = " and ".join(check.series for check in unsettled), " and ".join(map(_bias, unsettled))
+        yield (
+            f"NEVER SETTLES: {series} still change when half of the horizon is over ({from_warmup} {off} against its second half). Work "
+            "may come faster than it can be done, or the horizon is too short: these figures depend on how long is simulated"
         )
-    counted = "; utilisation and cost count from the start and include it" if check.series == "GPUs in use" else ""
-    return (
-        f"WARM-UP TOO SHORT: {check.series} settle only after {cut} (MSER-5), and {off}{counted}. "
-        f"Use --set warmup='{check.cut_s / DAY:.4g} d'"
-    )
+    if short:
+        series = " and ".join(f"{check.series} settle only after {format_duration(_cut_s(check))}" for check in short)
+        counted = "; utilisation and cost count from the start and include it" if any(check.series == USED for check in short) else ""
+        yield (
+            f"WARM-UP TOO SHORT: {series} (MSER-5), and {from_warmup} {' and '.join(map(_bias, short))}{counted}. "
+            f"Use --set warmup='{max(map(_cut_s, short)) / DAY:.4g} d'"
+        )
+
+
+def _cut_s(check: WarmupCheck) -> float:
+    assert check.cut_s is not None, "told of every series that is cut too late"
+    return check.cut_s
 
 
 def _bias(check: WarmupCheck) -> str:

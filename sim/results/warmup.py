@@ -25,7 +25,8 @@ from sim.scenario.workloads import TraceWorkload
 SPANS_A_BATCH = 5
 FEWEST_BATCHES = 10
 """With fewer, half of which may be cut, nothing can be said."""
-SERIES = {"waiting_jobs": "jobs waiting", "waiting_gpus": "GPUs waited for", "used_gpus": "GPUs in use"}
+USED = "GPUs in use"
+SERIES = {"waiting_jobs": "jobs waiting", "waiting_gpus": "GPUs waited for", "used_gpus": USED}
 CYCLES = {"diurnal": DAY, "office-hours": WEEK}
 
 Outcome = Literal["enough", "short", "unsettled", "changing", "untold"]
@@ -47,10 +48,6 @@ class WarmupCheck(BaseModel):
     bias: float | None = None
     bias_low: float | None = None
     bias_high: float | None = None
-
-    @property
-    def loud(self) -> bool:
-        return self.outcome in ("short", "unsettled")
 
 
 def mser_cut(batches: Floats) -> int | None:
