@@ -77,7 +77,7 @@ def study_name(preparations: Sequence[Preparation]) -> str:
 def plan_documents(document: Document) -> dict[str, Document]:
     """The plans a scenario's ``study.compare`` names, each as a document of its own; none where it compares nothing."""
     plans: dict[str, dict[str, Any]] = validate(document).study.compare
-    alone = document.override("study", None) if "study" in document.data else document
+    alone = document.override("study", None)
     documents = {}
     for plan, overrides in plans.items():
         documents[plan] = alone
@@ -108,7 +108,7 @@ def scenario_documents(documents: Sequence[Document]) -> dict[str, Document]:
     for name, document in zip(names, documents, strict=True):
         seen[name] += 1
         unique = name if counts[name] == 1 else f"{name} {seen[name]}"
-        plans[unique] = document.override("study", None) if "study" in document.data else document
+        plans[unique] = document.override("study", None)
     return named(plans)
 
 

@@ -12,7 +12,7 @@ def earlier_documents(document: Document, spans: Sequence[str]) -> dict[str, Doc
 
     InputError where nothing is delivered, or a span is no duration.
     """
-    plain = document.override("study", None) if "study" in document.data else document
+    plain = document.override("study", None)
     plans = {"as written": plain}
     for (provider, name), pool in validate(plain).pools().items():
         for index, delivery in enumerate(pool.deliveries):

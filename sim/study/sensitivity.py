@@ -112,8 +112,8 @@ def prepare_sensitivity(document: Document) -> SensitivityPlan:
     """The inputs of a scenario's ``study.sensitivity``, or of the default one; InputError for whatever cannot be varied."""
     _salib()
     asked = validate(document).study.sensitivity or Asked()
-    plain = document.override("study", None) if "study" in document.data else document
-    preparation = prepare(plain.override("until", None) if "until" in plain.data else plain)
+    plain = document.override("study", None)
+    preparation = prepare(plain.override("until", None))
     place = document.place(("study", "sensitivity", "over"))
     named = list(given_inputs(plain, asked.over, place)) if asked.over else list(default_inputs(plain, asked.within))
     inputs = (*named, *error_inputs(preparation))

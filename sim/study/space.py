@@ -34,7 +34,7 @@ class Space:
 
     def plan(self, point: Point) -> Document:
         """The scenario with the point's values; errors in it point at where the value was written."""
-        document = self.document.override("study", None) if "study" in self.document.data else self.document
+        document = self.document.override("study", None)
         for key, value in point.items():
             document = document.override(key, value, place=self._place(key, value))
         return document
