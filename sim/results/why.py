@@ -1,8 +1,8 @@
 """Why one job waited: each stretch of its wait with its reason, and who held the GPUs or stood in front of it meanwhile."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -126,10 +126,17 @@ def _alone(queued: Pieces, job: int) -> list[tuple[float, float]]:
 
 
 def _joined(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-    """Neighbours of one reason as one."""
-    for _, same in groupby(stretches, key=lambda one: (one.reason, one.pool, one.after)):
-        parts = list(same)
-        yield Stretch(parts[0].from_s, parts[-1].to_s, parts[0].reason, parts[0].pool, parts[0].after)
+    """Neighbours of one reason as one; those between which the job ran are no neighbours."""
+    joined: Stretch | None = None
+    for one in stretches:
+        if joined is not None and replace(one, from_s=joined.from_s, to_s=joined.to_s) == joined and one.from_s == joined.to_s:
+            joined = replace(joined, to_s=one.to_s)
+            continue
+        if joined is not None:
+            yield joined
+        joined = one
+    if joined is not None:
+        yield joined
 
 
 def _holders(history: History, queued: list[Stretch]) -> list[Other]:

@@ -66,6 +66,21 @@ def test_each_answer_agrees_with_the_records_and_the_table(folder: Path) -> None
         json.dumps(asdict(answer), allow_nan=False)
 
 
+def test_runs_between_two_waits_of_one_reason_are_no_waits(tmp_path: Path) -> None:
+    """One job on spot nodes, each of whose waits is for the provider's answer after a reclaim."""
+    (tmp_path / "jobs.csv").write_text("submit_s,gpus,duration_s\n0,8,360000\n", encoding="utf-8")
+    spot = "{gpu: h100-sxm, nodes: 4, offer: {spot: 1 USD/GPU/h, reclaim: {mtbf: 12 h, notice: 30 s}}, provisioning: 5 min}"
+    (tmp_path / "spot.yaml").write_text(
+        "name: spot\nhorizon: 30 d\nreplications: 1\nworkloads: {one: {kind: trace, format: csv, path: jobs.csv, checkpoint: 1 h}}\n"
+        f"providers: {{s: {{pools: {{p: {spot}}}}}}}\n",
+        encoding="utf-8",
+    )
+    run = save(run_plan(open_document(str(tmp_path / "spot.yaml"))), tmp_path / "run")
+    table, answer = read_table(run, "jobs"), why(read_history(run), 0)
+    assert len([one for one in answer.stretches if one.after == "reclaim"]) > 2
+    assert answer.wait_s == pytest.approx(table["wait_s"][0])
+
+
 def test_the_figures_are_the_means_of_the_answers(folder: Path) -> None:
     """``blocked.…`` adds up to ``wait.mean``, of all and by workload; an interrupted job's later wait says what it follows."""
     summary, history = read_summary(folder), read_history(folder)
