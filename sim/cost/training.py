@@ -118,7 +118,7 @@ def memory_bytes(job: TrainingJob, layout: Layout) -> float:
 
 def layouts(job: TrainingJob) -> Iterator[Layout]:
     """Every layout worth trying: micro-batches of whole sequences, down to one."""
-    sequences = max(job.tokens_per_gpu // job.sequence, 1)
+    sequences = job.tokens_per_gpu // job.sequence
     whole = [job.sequence * count for count in range(sequences - 1, 0, -1) if sequences % count == 0]
     sizes = [job.tokens_per_gpu, *whole]
     shardings: tuple[Literal["replicated", "sharded"], ...] = ("replicated", "sharded") if job.gpus > 1 else ("replicated",)
@@ -158,12 +158,12 @@ def step_cost(job: TrainingJob, calibration: Calibration, node_type: NodeType) -
 def _layout_cost(job: TrainingJob, layout: Layout, calibration: Calibration, node_type: NodeType) -> StepCost:
     shape, tokens = job.shape, layout.micro_tokens
     rounds = job.tokens_per_gpu / tokens
-    dense, sequence = dense_precision(job.precision), min(job.sequence, tokens)
+    dense = dense_precision(job.precision)
     # The output head stays dense: quantising it costs quality, and torchao leaves it alone.
     body, head = shape.text_linears()[:-1], shape.text_linears()[-1:]
 
     def attention(*, training: bool) -> float:
-        return attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, sequence, calibration, dense, training=training)
+        return attention_seconds(shape.layers, shape.heads, shape.head_size, tokens, job.sequence, calibration, dense, training=training)
 
     linear = linear_seconds(body, tokens, job.precision, calibration, backward=True)
     linear += linear_seconds(head, tokens, dense, calibration, backward=True)

@@ -129,9 +129,18 @@ class TrainingWorkload(_Workload):
     precision: Precision = "bf16"
     gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
     sequence: Annotated[int, Whole(16, "the sequence length in tokens")] = 4096
-    tokens_per_gpu: Annotated[int, Whole(16, "tokens a GPU sees between two optimiser steps")] = 16384
+    tokens_per_gpu: Annotated[int, Whole(16, "tokens a GPU sees between two optimiser steps"), Field(validate_default=True)] = 16384
     checkpoint: PositiveDuration | None = None
     elastic: ElasticTraining | None = None
+
+    @field_validator("tokens_per_gpu")
+    @classmethod
+    def _whole_sequences(cls, tokens: int, info: ValidationInfo) -> int:
+        sequence = info.data.get("sequence", tokens)
+        if tokens < sequence:
+            words = "found {tokens} tokens; a GPU sees whole sequences, here of {sequence} tokens: tokens-per-gpu of {sequence} would do"
+            raise PydanticCustomError("sequences", words, {"tokens": tokens, "sequence": sequence})
+        return tokens
 
 
 class EvaluationWorkload(_Workload):
