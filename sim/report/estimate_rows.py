@@ -29,27 +29,31 @@ def job_title(work: OneJob) -> str:
 
 
 def estimate_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
-    """A row a device; one on which the job cannot run says what would do."""
-    cells = []
-    for one in estimates:
-        basis = basis_words(one)
-        if one.seconds is None or one.memory_bytes is None:
-            cells.append((one.device, str(one.refusal), "–", "–", "–", "–", "–", basis))
-            continue
-        held = held_words(one)
-        cells.append(
-            (
-                one.device,
-                ranged_words(one.seconds, format_duration),
-                str(one.bound_by),
-                held,
-                ranged_words(one.energy_j, energy),
-                _power(one.power),
-                ranged_words(one.price_usd, usd),
-                basis,
-            )
+    """A row for each device on which the job can run."""
+    cells = [
+        (
+            one.device,
+            ranged_words(one.seconds, format_duration),
+            str(one.bound_by),
+            held_words(one),
+            ranged_words(one.energy_j, energy),
+            _power(one.power),
+            ranged_words(one.price_usd, usd),
+            basis_words(one),
         )
+        for one in estimates
+        if one.refusal is None
+    ]
     return Rows("What it takes", ("device", "time", "bound by", "memory a GPU", "energy", "power a GPU", "price", "costs"), tuple(cells))
+
+
+def refusal_notes(estimates: Sequence[OnDevice]) -> list[str]:
+    """Why the job cannot run on some devices, and what would do; those of one reason together."""
+    devices: dict[str, list[str]] = {}
+    for one in estimates:
+        if one.refusal is not None:
+            devices.setdefault(one.refusal, []).append(one.device)
+    return [f"not on {', '.join(names)}: {refusal}" for refusal, names in devices.items()]
 
 
 def basis_words(one: OnDevice) -> str:
@@ -100,7 +104,7 @@ def term_rows(estimates: Sequence[DeviceEstimate]) -> Rows:
 def estimate_notes(estimates: Sequence[DeviceEstimate], validated: Mapping[str, Validated]) -> list[str]:
     """What a reader must know before using the figures; `validated` by device, where a real queue was run on it."""
     run = [one for one in estimates if one.seconds is not None]
-    notes = []
+    notes = refusal_notes(estimates)
     for one in run:
         if one.layout is not None:
             kept = "activations recomputed" if one.layout.recompute else "activations kept"

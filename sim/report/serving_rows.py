@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sim.cost.serving_estimate import ServingEstimate
-from sim.report.estimate_rows import basis_words, held_words, price_notes, ranged_words
+from sim.report.estimate_rows import basis_words, held_words, price_notes, ranged_words, refusal_notes
 from sim.report.rows import Rows
 from sim.report.words import energy, usd
 from sim.scenario.one_job import Serving
@@ -18,11 +18,10 @@ def serving_title(work: Serving) -> str:
 
 
 def serving_rows(estimates: Sequence[ServingEstimate]) -> list[Rows]:
-    """How fast it answers, and what that costs; a device on which it cannot run says what would do."""
+    """How fast it answers, and what that costs, on each device on which it can run."""
     speeds, costs = [], []
     for one in estimates:
         if one.memory_bytes is None:
-            speeds.append((one.device, str(one.refusal), "–", "–", "–", "–", basis_words(one)))
             continue
         speeds.append(
             (
@@ -58,7 +57,7 @@ def _rate(number: float) -> str:
 def serving_notes(work: Serving, estimates: Sequence[ServingEstimate]) -> list[str]:
     """What a reader must know before using the figures."""
     run = [one for one in estimates if one.memory_bytes is not None]
-    notes = price_notes(run)
+    notes = [*refusal_notes(estimates), *price_notes(run)]
     notes += [
         f"{one.device}: from measured stacks of {one.stacks[0]} layers, up to {one.stacks[1]} wide; of deeper and wider models that is "
         "beyond what was seen, and beyond these ranges (on two Xeon cores, models of 16 to 32 layers took 0.55 to 0.93 of it)"

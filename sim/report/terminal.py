@@ -165,8 +165,8 @@ def _print_rows(out: Console, rows: Rows, *, across: int = 0) -> None:
         turned = list(zip(headings, *cells, strict=True))
         headings, cells = turned[0], tuple(turned[1:])
     for number, columns in enumerate(abreast([headings, *cells], out.width)):
-        title = rows.title if number == 0 else f"{rows.title}, continued"
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        out.print(f"[bold]{rows.title if number == 0 else f'{rows.title}, continued'}[/bold]", soft_wrap=True)
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
         for index in columns:
             table.add_column(headings[index], justify="left" if index == 0 else "right", no_wrap=True)
         for row in cells:
