@@ -23,15 +23,16 @@ def autoscale(
         if not watch.work_left() and (pool.held + pool.asked <= elastic.min or clock.now >= horizon_s):
             return
         looks, now = looks + 1, clock.now
-        coming = pool.held + pool.asked
-        more = min(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.max - pool.out_of_reach) - coming
+        coming = pool.whole + pool.asked
+        wanted = max(wanted_nodes(elastic.scale_up, _load(pool, coming)), elastic.min)
+        more = min(wanted - coming, elastic.max - pool.out_of_reach - pool.held - pool.asked)
         if more > 0 and now - asked_at >= elastic.cool_down:
             pool.asked, asked_at = pool.asked + more, now
             answer = now + draw_delay()
             pool.back_s = now + pool.plan.mean_delay_s
             clock.process(_arrive(pool, more, elastic.max, answer))
         free = pool.nodes.whole_nodes_free()
-        surplus = min(spare.note(now, len(free)), pool.held - elastic.min)
+        surplus = min(spare.note(now, len(free)), pool.whole - elastic.min)
         if surplus > 0 and more <= 0 and not pool.asked:
             pool.leave(free[:surplus], SCALE_DOWN)
             spare.forget()

@@ -278,6 +278,11 @@ class Pool:
         return bool(self._busy or self._queue)
 
     @property
+    def running(self) -> bool:
+        """Whether a job runs here."""
+        return bool(self._busy)
+
+    @property
     def waiting_jobs(self) -> int:
         return len(self._queue)
 

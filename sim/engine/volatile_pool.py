@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.engine.clock import Clock
 from sim.engine.interruptible_pool import InterruptiblePool
-from sim.engine.placement import nodes_of
+from sim.engine.placement import Place, nodes_of
 from sim.engine.pool import Completion, PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.records import Records
@@ -43,8 +43,17 @@ class VolatilePool(InterruptiblePool):
 
     def _complete(self, event: Completion) -> None:
         super()._complete(event)
+        self._let_go(event.place)
+
+    def _stop(self, job: int, cause: str, notice_s: float = 0.0) -> None:
+        place = self._runs[job].place
+        super()._stop(job, cause, notice_s)
+        self._let_go(place)
+
+    def _let_go(self, place: Place) -> None:
+        """Leaving nodes go as the last run on them is over, wherever it was cut short."""
         if self._leaving:
-            self._depart([node for node in nodes_of(event.place) if node in self._leaving and not self._on[node]])
+            self._depart([node for node in nodes_of(place) if node in self._leaving and not self._on[node]])
 
     # Nodes that break and are mended
 
@@ -74,10 +83,7 @@ class VolatilePool(InterruptiblePool):
                 continue
             self._stop_paying(node)
             self._count_broken(1)
-            if node in self._leaving:
-                self._depart([node])
-            else:
-                self.nodes.close(node)
+            self.nodes.close(node)
         self.serve()
 
     def mend(self, nodes: Iterable[int] | None) -> None:
@@ -103,6 +109,11 @@ class VolatilePool(InterruptiblePool):
         """Nodes that are here, leaving ones included."""
         return self.known - len(self._away)
 
+    @property
+    def whole(self) -> int:
+        """Nodes that are here, neither broken nor leaving: a broken one has no run to wait for, and leaves at once."""
+        return self.held - self._broken - len(self._leaving)
+
     def staying(self) -> list[int]:
         """Nodes that are here and not leaving, those with the fewest runs first."""
         here = [node for node in range(self.known) if node not in self._away and node not in self._leaving]
@@ -121,7 +132,6 @@ class VolatilePool(InterruptiblePool):
         for node in nodes:
             if node in self._leaving:
                 self.interrupt_node(node, self._leaving[node], notice_s)
-                self._depart([node])
         self.serve()
 
     def come(self, count: int) -> None:

@@ -7,7 +7,7 @@ from sim.engine.volatile_pool import VolatilePool
 from sim.scenario.errors import InputError
 
 MOST_CHANGES = 500_000
-"""Changes of supply with no job finished on a pool that has them, after which the rest is taken to be stuck."""
+"""Changes of supply in a row with no job finished or running, after which the rest is taken to be stuck."""
 
 
 class Watch:
@@ -25,7 +25,8 @@ class Watch:
         if not (self._more_come() or any(pool.at_work for pool in self._pools)):
             return False
         completed = sum(pool.completed for pool in self._volatile)
-        self._changes = self._changes + 1 if completed == self._completed else 0
+        moving = completed != self._completed or any(pool.running for pool in self._pools)
+        self._changes = 0 if moving else self._changes + 1
         self._completed = completed
         if self._changes > MOST_CHANGES and not self._more_come():
             stuck = next(pool for pool in self._pools if pool.at_work)

@@ -101,6 +101,18 @@ def test_announced_nodes_take_no_new_gang_and_go_back_when_idle(pool: MakePool) 
     assert sorted(zip(leased_from.tolist(), leased_to.tolist(), strict=True)) == [(0.0, 50.0), (200.0, 240.0)]
 
 
+def test_an_elastic_pool_asks_again_for_its_least_nodes_when_one_was_taken(pool: MakePool) -> None:
+    """One of two nodes is away from 100 s to 400 s; though nobody waits, it is asked for as soon as it can be had, and answers in 5 s."""
+    word = Elastic.model_validate({"min": 2, "max": 2, "scale-up": {"queue-wait": "10 s"}, "every": "1 s"})
+    scaling = (lambda site, watch: autoscale(site, watch, word, lambda: 5.0),)
+    plan = pool(2, 8, grows_to=2, metered=True, changes=(*scaling, *taking([[Absence(100.0, 100.0, 400.0)], []])))
+    records = simulate(table([(0.0, 8, 1000.0)]), [plan])
+    levels = [(time, gpus) for _, time, gpus in records.capacity]
+    assert levels[:2] == [(0.0, 16), (100.0, 8)]
+    assert levels[2][1] == 16
+    assert 400.0 <= levels[2][0] <= 410.0
+
+
 @pytest.mark.parametrize("gone", [60.0, 400.0])
 def test_a_node_that_went_back_by_itself_is_not_paid_until_it_is_taken(pool: MakePool, gone: float) -> None:
     """Idle since 50 s it is kept warm until 80 s, or until it is taken before that."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sim.engine.watch
 from sim.demand.table import JobTable
 from sim.engine.autoscaler import autoscale
 from sim.engine.expiries import expiry
@@ -124,6 +125,23 @@ def test_draining_nodes_finish_what_runs_and_take_nothing_new(pool: MakePool) ->
     assert sum(gpus for _, _, gpus in records.capacity[-1:]) == 8
 
 
+def test_a_leaving_node_goes_when_its_gang_is_cut_short_on_another(pool: MakePool) -> None:
+    """Of two gangs of two nodes, one runs on both leaving ones until, at 20 s, one of these breaks: both go, and the gang comes back."""
+    changes = (lambda site, _: expiry(site, 10.0, 2, "drain"), failing([(20.0, 5.0, {0})]))
+    records = simulate(table([(0.0, 16, 100.0), (0.0, 16, 100.0)]), [pool(4, 8, changes=changes, expiring=2)])
+    assert [(time, gpus) for _, time, gpus in records.capacity] == [(0.0, 32), (20.0, 16)]
+    assert sorted(records.end_s.tolist()) == [100.0, 200.0]
+
+
+def test_an_elastic_pool_replaces_what_broke(pool: MakePool) -> None:
+    """Its only node is broken from 10 s on for a day: a job that comes at 100 s starts on another one, 60 s of queueing and an answer of
+    30 s later."""
+    word = Elastic.model_validate({"max": 2, "scale-up": {"queue-wait": "1 min"}, "every": "10 s"})
+    scaling = (lambda site, watch: autoscale(site, watch, word, lambda: 30.0), failing([(10.0, 86400.0, {0})]))
+    records = simulate(table([(100.0, 8, 60.0)]), [pool(1, 8, grows_to=2, metered=True, changes=scaling)])
+    assert records.start_s.tolist() == [190.0]
+
+
 def test_an_elastic_pool_grows_for_a_queue_and_shrinks_when_idle(pool: MakePool) -> None:
     """Nothing at first, four nodes for four jobs after 60 s of queueing and a 30 s answer, nothing again when they idled."""
     word = Elastic.model_validate({"max": 4, "scale-up": {"queue-wait": "1 min"}, "idle": "10 min", "every": "10 s"})
@@ -159,6 +177,14 @@ def test_an_elastic_pool_holds_its_least_nodes_for_good(pool: MakePool, horizon_
     records = simulate(table([(0.0, 16, 3600.0)]), [plan])
     assert [times.tolist() for times in records.leases[0]] == [[0.0] * 2, [until_s, np.inf]]
     assert held_spans(0, plan, records).integral(0.0, 7200.0) == 8 * (7200.0 + min(until_s, 7200.0))
+
+
+def test_a_long_run_is_not_taken_for_a_stuck_one(pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More looks of an autoscaler than changes are borne without anything done, while the job needs nothing but time."""
+    monkeypatch.setattr(sim.engine.watch, "MOST_CHANGES", 100)
+    word = Elastic.model_validate({"max": 1, "scale-up": {"queue-wait": "1 min"}, "every": "1 s"})
+    plan = pool(1, 8, grows_to=1, metered=True, changes=(lambda site, watch: autoscale(site, watch, word, lambda: 30.0),))
+    assert simulate(table([(0.0, 8, 1000.0)]), [plan]).end_s.tolist() == [1000.0]
 
 
 def test_runs_that_never_get_through_are_told_and_do_not_hang(pool: MakePool) -> None:
