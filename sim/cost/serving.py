@@ -1,8 +1,9 @@
 """What serving a model takes: a prompt's prefill, then a decode step for every further token, shared by the requests that run at once.
 
 A prefill is arithmetic; a decode step reads every weight, and what is cached of every request. While a prompt is prefilled nobody decodes.
-Of b requests of p prompt and o output tokens that run at all times, each is there for b·P + o·D seconds (P a prefill, D a decode step of
-b): 1 / (P + o·D/b) of them end in a second, and each waits D + (b − 1)·P/o for a further token. bf16, text alone.
+A prefill gives the first token of an answer, so that o tokens take f = o − 1 steps more. Of b requests that run at all times, each is
+there for b·P + f·D seconds (P a prefill, D a decode step of b): 1 / (P + f·D/b) of them end in a second, and each waits D + (b − 1)·P/f
+for a further token. bf16, text alone.
 """
 
 from dataclasses import dataclass, replace
@@ -154,13 +155,14 @@ class ServingCost:
     output: int
 
     @property
-    def token_s(self) -> float:
-        """Seconds a further token takes, others' prefills included."""
-        return self.decode_s + (self.at_once - 1) * self.prefill_s / self.output
+    def token_s(self) -> float | None:
+        """Seconds a further token takes, others' prefills included; None where there is none."""
+        further = self.output - 1
+        return self.decode_s + (self.at_once - 1) * self.prefill_s / further if further else None
 
     @property
     def requests_per_s(self) -> float:
-        return 1 / (self.prefill_s + self.output * self.decode_s / self.at_once)
+        return 1 / (self.prefill_s + (self.output - 1) * self.decode_s / self.at_once)
 
 
 def serving_cost(replica: Replica, prompt: int, output: int, at_once: int) -> ServingCost:
@@ -175,7 +177,7 @@ def most_within(replica: Replica, prompt: int, output: int, token_s: float | Non
         return high
     while low < high:
         middle = (low + high + 1) // 2
-        if serving_cost(replica, prompt, output, middle).token_s <= token_s:
+        if (serving_cost(replica, prompt, output, middle).token_s or 0.0) <= token_s:
             low = middle
         else:
             high = middle - 1

@@ -71,7 +71,7 @@ def _filled(
         return replace(blank, refusal=_misfit(replica, positions))
     at_once = most_within(replica, work.prompt, work.output, work.tpot)
     if not at_once:
-        alone = serving_cost(replica, work.prompt, work.output, 1).token_s
+        alone = replica.decode_seconds(1, work.prompt + work.output / 2)
         return replace(blank, refusal=f"takes {format_duration(alone)} a token even for one request at a time")
 
     cost, *costs = (
@@ -90,7 +90,7 @@ def _filled(
         errors={family: calibration.fit(family).error_p95 for family in families},
         memory_bytes=replica.memory_bytes(at_once, positions),
         first_token_s=figure(lambda one: one.prefill_s),
-        token_s=figure(lambda one: one.token_s),
+        token_s=figure(lambda one: one.token_s or 0.0) if cost.token_s is not None else None,
         at_once=at_once,
         requests_per_s=requests,
         tokens_per_s=requests.times(work.output),
