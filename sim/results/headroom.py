@@ -1,8 +1,8 @@
 """Headroom: how many GPUs of the capacity would be free if no more than a target share of it should work.
 
 What jobs bring (GPU-seconds of those that arrive, over the time in which they arrive) is set against the share of the capacity that there
-is: unlike GPUs in use, it goes on growing when all of them work. Taken over moving weeks, so that nights and weekends do not count as
-headroom.
+is: unlike GPUs in use, it goes on growing when all of them work. Nodes that a quota does not let be used are no capacity. Taken over moving
+weeks, so that nights and weekends do not count as headroom.
 """
 
 import math

@@ -44,7 +44,7 @@ def jobs_table(jobs: JobTable, records: Records, pools: Sequence[str]) -> pd.Dat
 
 
 def timeline_table(timeline: Timeline, pools: Sequence[str], replication: int) -> pd.DataFrame:
-    """One row a pool and span: GPUs used, had and waited for, on average over the span."""
+    """One row a pool and span: GPUs used, had (as far as quotas let them be used) and waited for, on average over the span."""
     spans = len(timeline.time_s)
     return pd.DataFrame(
         {

@@ -1,12 +1,15 @@
 """GPU-seconds: had, used, and waited for, between any two times; everything here is an exact integral over the records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.demand.step_path import StepPath
 from sim.demand.table import Floats, JobTable
+from sim.engine.pool import PoolPlan
 from sim.engine.records import Records
 
 
@@ -82,7 +85,8 @@ def queued_from_s(jobs: JobTable, records: Records) -> Floats:
 class Timeline:
     """Averages over equal spans of time: `time_s` (spans) is each one's middle; the rest has shape (pools, spans), in GPUs.
 
-    `offered` is the running time that the jobs arriving in a span bring, over the span: the GPUs that they would keep busy.
+    `capacity` is what could be used at once: no more than the quota of pools that share one. `offered` is the running time that the jobs
+    arriving in a span bring, over the span: the GPUs that they would keep busy.
     """
 
     time_s: Floats
@@ -109,9 +113,9 @@ def _mean_level(start_s: Floats, end_s: Floats, weight: Floats, edges: Floats) -
     return np.asarray(np.maximum(level, 0.0))  # rounding may leave −1e-12
 
 
-def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spans: int = 240) -> Timeline:
+def timeline(jobs: JobTable, records: Records, horizon_s: float, plans: Sequence[PoolPlan], spans: int = 240) -> Timeline:
     """What was used, had and waited for over [0, horizon]."""
-    edges = np.linspace(0.0, horizon_s, spans + 1)
+    edges, pools = np.linspace(0.0, horizon_s, spans + 1), len(plans)
     used, waiting, waiting_jobs = np.zeros((pools, spans)), np.zeros((pools, spans)), np.zeros((pools, spans))
     capacity, offered = np.zeros((pools, spans)), np.zeros((pools, spans))
     run, before = runs(jobs, records), queued_from_s(jobs, records)
@@ -124,4 +128,26 @@ def timeline(jobs: JobTable, records: Records, horizon_s: float, pools: int, spa
         waiting_jobs[pool] = _mean_level(queued, start, np.ones(len(gpus)), edges)
         capacity[pool] = capacity_path(records, pool).between(edges[:-1], edges[1:]) / np.diff(edges)
         offered[pool] = np.histogram(jobs.arrival_s[run.job[rows]], edges, weights=(end - start) * gpus)[0] / np.diff(edges)
+    _keep_to_quotas(capacity, used, records, plans, edges)
     return Timeline((edges[1:] + edges[:-1]) / 2, used, capacity, waiting, waiting_jobs, offered)
+
+
+def _keep_to_quotas(capacity: Floats, used: Floats, records: Records, plans: Sequence[PoolPlan], edges: Floats) -> None:
+    """Cut the capacity (pools, spans) of pools under a quota to what it lets be used: where each has GPUs idle, in proportion to them."""
+    for quota in {plan.quota for plan in plans if plan.quota is not None}:
+        rows = [index for index, plan in enumerate(plans) if plan.quota == quota]
+        whole = gcd(*(plans[row].gpus_per_node for row in rows))  # of a remainder smaller than any node nothing is leased
+        allowed = _together(records, rows, quota[1] // whole * whole).between(edges[:-1], edges[1:]) / np.diff(edges)
+        idle, over = np.maximum(capacity[rows] - used[rows], 0.0), capacity[rows].sum(axis=0) - allowed
+        capacity[rows] -= over * idle / np.maximum(idle.sum(axis=0), 1e-9)
+
+
+def _together(records: Records, pools: Sequence[int], most: int) -> StepPath:
+    """The GPUs that these pools had together, over time, as far as they may have so many at once."""
+    held, time_s, level = dict.fromkeys(pools, 0), list[float](), list[float]()
+    for pool, time, gpus in records.capacity:
+        if pool in held:
+            held[pool] = gpus
+            time_s.append(time)
+            level.append(min(sum(held.values()), most))
+    return StepPath(np.array(time_s), np.array(level, np.float64))

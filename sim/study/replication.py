@@ -99,7 +99,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         for index, name in enumerate(table.workloads)
         if (rows := measured & (table.workload == index)).any()
     }
-    levels = timeline(table, records, horizon, len(plans))
+    levels = timeline(table, records, horizon, plans)
     pools = tuple(f"{plan.provider}.{plan.name}" for plan in plans)
     return Replication(
         number=number,

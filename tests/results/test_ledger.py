@@ -56,9 +56,10 @@ def test_the_timeline_integrates_to_the_records(pool: Callable[..., PoolPlan]) -
     """Σ level × span = GPU-seconds used and waited for."""
     rng = np.random.default_rng(0)
     jobs = JobTable.build(np.sort(rng.uniform(0, 800, 300)), rng.choice([1, 2, 8], 300).astype(np.int32), rng.exponential(20, 300))
-    records = simulate(jobs, [pool(2, 8)])
+    plans = [pool(2, 8)]
+    records = simulate(jobs, plans)
     end = float(records.end_s.max())
-    line = timeline(jobs, records, end, 1, spans=37)
+    line = timeline(jobs, records, end, plans, spans=37)
     span = end / 37
     assert line.used.sum() * span == pytest.approx(((records.end_s - records.start_s) * jobs.gpus).sum())
     assert line.waiting.sum() * span == pytest.approx(((records.start_s - jobs.arrival_s) * jobs.gpus).sum())

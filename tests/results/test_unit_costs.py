@@ -8,6 +8,7 @@ import pytest
 
 from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
+from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.results.headroom import headroom_figures
 from sim.results.unit_costs import unit_cost_figures
@@ -42,7 +43,7 @@ def test_headroom_is_what_arriving_work_leaves_of_the_target_share(pool: Callabl
     """Ten GPUs, four busy for 28 days, then twelve asked for: 80 % leaves 4 free, then −4; unlike use, offered work knows no ceiling."""
     arrival = np.concatenate([np.repeat(np.arange(0.0, 28.0), 4), np.repeat(np.arange(28.0, 56.0), 12)]) * DAY
     jobs = JobTable.build(arrival, np.ones(len(arrival), np.int32), np.full(len(arrival), DAY))
-    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, 1, spans=56)
+    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, [pool(10)], spans=56)
     figures = headroom_figures(line, 0.8, 56 * DAY)
     assert figures["headroom.end_gpus"] == pytest.approx(-4)
     assert figures["headroom.least_gpus"] == pytest.approx(-4)
@@ -54,8 +55,30 @@ def test_a_week_is_a_week_however_long_the_spans_are(pool: Callable[..., PoolPla
     days = np.arange(0.0, 56.0)
     arrival = np.repeat(days[days % 7 < 5], 6) * DAY + 60.0
     jobs = JobTable.build(arrival, np.ones(len(arrival), np.int32), np.full(len(arrival), DAY / 4))
-    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, 1, spans=80)
+    line = timeline(jobs, simulate(jobs, [pool(10)]), 56 * DAY, [pool(10)], spans=80)
     figures = headroom_figures(line, 0.8, 56 * DAY)
     mean = 8 - 6 * 5 / 4 / 7
     assert figures["headroom.end_gpus"] == pytest.approx(mean, abs=0.02)
     assert figures["headroom.least_gpus"] == pytest.approx(mean, abs=0.35)  # a day's work may be spread into the window by a part of a span
+
+
+def test_headroom_is_within_a_quota(pool: Callable[..., PoolPlan]) -> None:
+    """Of eight nodes a quota lets two be used: as much headroom as of two nodes; the quota's remainder is too small for a node."""
+    arrival = np.arange(0.0, 56.0) * DAY
+    jobs = JobTable.build(arrival, np.full(56, 8, np.int32), np.full(56, DAY / 2))
+    leased = {"keep_warm_s": 600.0}
+    for plan in (pool(2, 8, **leased), pool(8, 8, quota=("p on-demand", 20), **leased)):
+        line = timeline(jobs, simulate(jobs, [plan]), 56 * DAY, [plan], spans=56)
+        assert headroom_figures(line, 0.8, 56 * DAY)["headroom.end_gpus"] == pytest.approx(0.8 * 16 - 4)
+
+
+def test_pools_that_share_a_quota_have_its_headroom_once(pool: Callable[..., PoolPlan]) -> None:
+    """Two pools of two nodes under a quota of two, beside one of one node under none; none has less than it uses."""
+    leased = {"keep_warm_s": 0.0, "quota": ("p spot", 16)}
+    plans = [pool(2, 8, **leased), pool(2, 8, **leased), pool(1, 8)]
+    jobs = JobTable.build(np.arange(0.0, 42.0) * DAY / 3, np.full(42, 8, np.int32), np.full(42, DAY / 2))
+    records = simulate(jobs, plans, routing=RoutingTerms("round-robin"))
+    line = timeline(jobs, records, 14 * DAY, plans, spans=28)
+    assert line.capacity.sum(axis=0) == pytest.approx(np.full(28, 24.0))
+    assert (line.used <= line.capacity + 1e-9).all()
+    assert line.capacity[2] == pytest.approx(np.full(28, 8.0))

@@ -24,7 +24,7 @@ def queues(make: Callable[..., PoolPlan], load: float, preloaded: int, runs: int
         arrival = np.cumsum(rng.exponential(1 / load, int(HORIZON * load * 1.2)))
         arrival = np.concatenate([np.zeros(preloaded), arrival[arrival < HORIZON]])
         jobs = JobTable.build(arrival, np.ones(len(arrival), np.int32), rng.exponential(1.0, len(arrival)))
-        rows.append(timeline(jobs, simulate(jobs, [make(1)]), HORIZON, 1).waiting_jobs[0])
+        rows.append(timeline(jobs, simulate(jobs, [make(1)]), HORIZON, [make(1)]).waiting_jobs[0])
     return np.array(rows)
 
 
