@@ -1,4 +1,4 @@
-"""What is paid whether used or not: upfront payments, what is owed beyond the horizon, how well it is used, and when it pays.
+"""What is paid whether used or not: upfront payments, what is committed beyond the horizon, how well it is used, and when it pays.
 
 Owned nodes, commitments and blocks break even with on-demand at the utilisation at which both cost the same: the cost of a GPU-hour held,
 electricity included, over the on-demand price. Used less than that, buying the used hours on demand would have been cheaper.
@@ -22,31 +22,37 @@ BEYOND = "cost.committed_beyond_usd"
 
 def upfront_payments(index: int, pool: Pool, records: Records, horizon_s: float) -> Iterator[tuple[float, float, float]]:
     """(seconds when due, end of what it buys, USD): the upfront share of each term of a commitment, and each block, when it begins."""
-    terms, offer = tariff(pool), pool.offer
+    terms = tariff(pool)
     share = (1 - terms.discount) * terms.upfront
-    if isinstance(offer, BlockOffer):
-        gpus = pool.nodes * pool.gpus_per_node
-        spans = [(window.start, window.end, gpus) for window in offer.windows if window.start < horizon_s]
-    elif isinstance(offer, ReservedOffer):
-        spans = sorted(one for one in _terms(index, offer.term, records, horizon_s) if one[0] < horizon_s)
-    else:
-        return
-    for start, end, gpus in spans:
+    for start, end, gpus in sorted(_bound(index, pool, records, horizon_s)):
+        if start >= horizon_s:
+            return
         if usd := gpus * share * float(terms.price.between(start, end)) / HOUR:
             yield start, end, usd
 
 
 def committed_beyond_usd(index: int, pool: Pool, records: Records, horizon_s: float) -> float:
-    """What the terms of a reserved pool that run at the horizon still oblige to pay after it, upfront payments aside, and one whole term of
-    nodes that come only then: a late delivery is no smaller a commitment."""
-    if not isinstance(pool.offer, ReservedOffer):
-        return 0.0
-    terms, owed = tariff(pool), 0.0
-    for begin, end, gpus in _terms(index, pool.offer.term, records, horizon_s):
-        unpaid = 1 - terms.upfront if begin < horizon_s else 1.0
-        if end > horizon_s:
-            owed += unpaid * gpus * float(terms.price.between(max(begin, horizon_s), end))
-    return owed * (1 - terms.discount) / HOUR
+    """What a pool's commitment costs after the horizon, paid upfront or still to be paid: all of it that no cost up to the horizon counts.
+
+    Of a reserved pool the rest of the terms that run at the horizon, and one whole term of nodes that come only then: a late delivery is no
+    smaller a commitment. Of a block what lies beyond of its windows.
+    """
+    terms = tariff(pool)
+    beyond = sum(
+        gpus * float(terms.price.between(max(begin, horizon_s), end))
+        for begin, end, gpus in _bound(index, pool, records, horizon_s)
+        if end > horizon_s
+    )
+    return beyond * (1 - terms.discount) / HOUR
+
+
+def _bound(index: int, pool: Pool, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:
+    """(begin, end, GPUs) of every span that a commitment is for: a block's windows, or terms."""
+    if isinstance(pool.offer, BlockOffer):
+        gpus = pool.nodes * pool.gpus_per_node
+        yield from ((window.start, window.end, gpus) for window in pool.offer.windows)
+    elif isinstance(pool.offer, ReservedOffer):
+        yield from _terms(index, pool.offer.term, records, horizon_s)
 
 
 def _terms(index: int, term_s: float, records: Records, horizon_s: float) -> Iterator[tuple[float, float, int]]:

@@ -185,8 +185,8 @@ def _answer(search: Search, shown: str, chosen: Place | None, final: Summary, un
     cost = final.figure("cost.usd")
     spread = f" ({money(cost.low)} – {money(cost.high)})" if cost.low is not None and cost.high is not None else ""
     if chosen is not None:
-        owed = final.figure(BEYOND).mean
-        after = f", and stays committed to pay {money(owed)} after that" if owed else ""
+        beyond = final.figure(BEYOND).mean
+        after = f", and commits {money(beyond)} to the time after that" if beyond else ""
         return f"Take {shown}: it meets every target for {money(cost.mean or 0.0)}{spread} over {format_duration(final.horizon_s)}{after}."
     if unconfirmed:
         return f"No plan in this range is confirmed to meet the targets; the nearest is {shown}: it does on the demand searched."

@@ -106,8 +106,9 @@ def test_lines_figures_and_contracts_are_the_same_money(
         assert sum(line.effective_usd for line in of_pool) == pytest.approx(effective[index], abs=0.005)
         assert sum(line.billed_usd for line in of_pool) == pytest.approx(billed[index], abs=0.005)
         assert all(line.effective_usd >= 0 and line.quantity >= 0 for line in of_pool)
-    beyond = 24 * paid(*prices[1], HORIZON, YEAR) * (1 - discount / 100) * (1 - upfront / 100)
-    assert committed_beyond_usd(1, pools[1], records, HORIZON) == pytest.approx(beyond, abs=0.005)
+    beyond = [0, 24 * paid(*prices[1], HORIZON, YEAR) * (1 - discount / 100), 16 * paid(*prices[2], HORIZON, max(end, HORIZON)), 0, 0]
+    for index, words in enumerate(pools):
+        assert committed_beyond_usd(index, words, records, HORIZON) == pytest.approx(beyond[index], abs=0.005)
     figures = replication_figures(jobs, records, pools, plans, lines, 0.0, HORIZON)
     total = pytest.approx(sum(effective), abs=0.005)
     assert figures["cost.usd"] == total
@@ -134,15 +135,15 @@ def test_every_term_of_a_commitment_is_billed_once(
     delivery: int,
     expiry_day: int,
 ) -> None:
-    """What was billed and what is still owed pay for every hour from when nodes come until they leave, or the running term ends; of nodes
-    that come after the horizon, for a term."""
+    """What it cost and what it costs beyond the horizon pay for every hour from when nodes come until they leave, or the running term ends;
+    of nodes that come after the horizon, for a term. What was billed is all that but what falls due later."""
     offer = {"reserved": cents(*price), "term": f"{term} d", "discount": f"{discount}%", "upfront": f"{upfront}%"}
     leaving = {"changes": (lambda site, _: expiry(site, expiry_day * DAY, 1, "interrupt"),), "expiring": 1}
     plan, words = pool(2, 8, deliveries=((delivery * DAY, 1),), **leaving), terms(offer)
     jobs = JobTable.build(np.array([0.0, 60 * DAY]), np.array([8, 8], np.int32), np.array([60.0, 60.0]))
     records = simulate(jobs, [plan])
     lines = ledger(jobs, records, [words], [plan], HORIZON)
-    billed = sum(line.billed_usd for line in lines) + committed_beyond_usd(0, words, records, HORIZON)
+    beyond = committed_beyond_usd(0, words, records, HORIZON)
 
     def to_end_of_term(came: int) -> float:
         return paid(*price, came * DAY, (came + term * -((came - 40) // term)) * DAY)
@@ -150,17 +151,21 @@ def test_every_term_of_a_commitment_is_billed_once(
     first = paid(*price, 0, expiry_day * DAY) if expiry_day < 40 else to_end_of_term(0)
     delivered = to_end_of_term(delivery) if delivery < 40 else paid(*price, delivery * DAY, (delivery + term) * DAY)
     whole = 8 * (first + to_end_of_term(0) + delivered) * (1 - discount / 100)
-    assert billed == pytest.approx(whole, abs=0.005)
+    assert sum(line.effective_usd for line in lines) + beyond == pytest.approx(whole, abs=0.005)
+    unbegun = 8 * delivered * (1 - discount / 100) if delivery >= 40 else 0.0
+    due_later = unbegun + (beyond - unbegun) * (1 - upfront / 100)
+    assert sum(line.billed_usd for line in lines) + due_later == pytest.approx(whole, abs=0.005)
 
 
 @pytest.mark.parametrize(
     ("days", "upfront", "billed", "beyond"),
-    [(90, 100, 17280, 0), (80, 100, 17280, 0), (80, 50, 3 * 2880 + 0.5 * 15360, 960), (91, 0, 17472, 29 * 192), (90, 0, 17280, 0)],
+    [(90, 100, 17280, 0), (80, 100, 17280, 1920), (80, 50, 3 * 2880 + 0.5 * 15360, 1920), (91, 0, 17472, 29 * 192), (90, 0, 17280, 0)],
 )
 def test_a_commitment_is_renewed_when_its_term_ends(
     pool: Callable[..., PoolPlan], days: int, upfront: int, billed: float, beyond: float
 ) -> None:
-    """Eight GPUs at 1 USD for terms of 30 d, 5 760 USD each: the share upfront is due on the first day of each, the rest by the hour."""
+    """Eight GPUs at 1 USD for terms of 30 d, 5 760 USD each: the share upfront is due on the first day of each, the rest by the hour.
+    What a term costs beyond the horizon is the same however it is paid."""
     words, plan = terms({"reserved": "1 USD/GPU/h", "term": "30 d", "upfront": f"{upfront}%"}, 1), pool(1, 8)
     jobs = JobTable.build(np.array([0.0]), np.array([8], np.int32), np.array([60.0]))
     records = simulate(jobs, [plan])
@@ -169,6 +174,15 @@ def test_a_commitment_is_renewed_when_its_term_ends(
     assert sum(line.effective_usd for line in lines) == pytest.approx(days * 192)
     assert [line.from_s for line in lines if line.purchase] == ([0.0, 30 * DAY, 60 * DAY] if upfront else [])
     assert committed_beyond_usd(0, words, records, days * DAY) == pytest.approx(beyond)
+
+
+def test_a_block_is_committed_to_beyond_the_horizon_too(pool: Callable[..., PoolPlan]) -> None:
+    """Sixteen GPUs at 2 USD from day 8 to 20, of which ten days are simulated, and four days later on: 7 680 and 3 072 USD beyond."""
+    windows_of = [{"start": "8 d", "end": "20 d"}, {"start": "30 d", "end": "34 d"}]
+    words = terms({"block": "2 USD/GPU/h", "windows": windows_of})
+    records = simulate(JobTable.build(np.array([0.0]), np.array([8], np.int32), np.array([60.0])), [pool(2, 8)])
+    assert committed_beyond_usd(0, words, records, 10 * DAY) == pytest.approx(7680 + 3072)
+    assert committed_beyond_usd(0, words, records, 40 * DAY) == 0.0
 
 
 def test_bought_nodes_cost_what_they_lose_in_value() -> None:

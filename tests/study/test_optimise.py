@@ -55,7 +55,7 @@ def test_the_answer_is_the_cheapest_and_every_plan_has_its_reason(small: Path, t
         if one.outcome in ("misses", "hopeless"):
             assert plan not in meets
         assert one.reason
-    assert "and stays committed to pay $" in answer.answer
+    assert "and commits $" in answer.answer
     assert any("Confirmed by 4 fresh replications" in line for line in answer.why)
     folder = save(found, tmp_path / "out")
     assert read_optimisation(folder) == answer
