@@ -78,7 +78,7 @@ def simulate(
     """Run every job of the table to its end, those that `admission` turns away aside.
 
     `queue` says how every pool orders its queue; `links` are those over which data with a home move. Every job must fit some pool
-    (`sim.engine.supply.refuse_unplaceable`).
+    (`sim.engine.unplaceable.refuse_unplaceable`).
     """
     interrupted = [jobs.elastic or bool(plan.changes) or queue.preemption is not None for plan in plans]
     remaining = Remaining(jobs) if any(interrupted) else None

@@ -8,7 +8,6 @@ from sim.demand.sampling import draw
 from sim.demand.spot_trace import open_spot_trace
 from sim.demand.step_path import step_path
 from sim.demand.streams import stream
-from sim.demand.table import JobTable
 from sim.engine.absences import Absence, drawn_absences, mean_absence_s, recorded_absences
 from sim.engine.autoscaler import autoscale
 from sim.engine.blocks import windows
@@ -21,7 +20,6 @@ from sim.engine.routing import RoutingTerms
 from sim.engine.volatile_pool import VolatilePool
 from sim.engine.watch import Watch
 from sim.scenario.distributions import Distribution
-from sim.scenario.errors import InputError
 from sim.scenario.offers import BlockOffer, LeasedOffer, ReservedOffer, SpotOffer
 from sim.scenario.providers import Pool, Provider
 from sim.scenario.quota_rules import elastic_gpus
@@ -178,21 +176,3 @@ def preferred_pools(scenario: Scenario) -> list[int]:
         if wanted in (provider, f"{provider}.{pool}")
     ]
     return list(dict.fromkeys([*order, *range(len(names))]))
-
-
-def refuse_unplaceable(jobs: JobTable, plans: Sequence[PoolPlan]) -> None:
-    """InputError for jobs that no pool could ever run, with the largest of them as the example."""
-    placeable = np.zeros(len(jobs), bool)
-    for plan in plans:
-        placeable |= (jobs.gpus <= plan.lasting_gpus) & np.isfinite(jobs.duration_s[plan.node_type])
-    if placeable.all():
-        return
-    stuck = np.flatnonzero(~placeable)
-    worst = stuck[np.argmax(jobs.gpus[stuck])]
-    largest = max(plans, key=lambda plan: plan.lasting_gpus)
-    name = jobs.workloads[jobs.workload[worst]]
-    raise InputError.of(
-        f"{len(stuck)} of {len(jobs)} jobs fit no pool: the largest asks for {jobs.gpus[worst]} GPUs, and the largest pool "
-        f"({largest.provider}.{largest.name}) has no more than {largest.lasting_gpus} that stay; add nodes or make the jobs smaller",
-        key=f"workloads.{name}",
-    )

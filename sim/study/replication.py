@@ -17,7 +17,8 @@ from sim.engine.plugins import plugins_named
 from sim.engine.records import Records
 from sim.engine.remaining import NeverDoneError
 from sim.engine.simulation import simulate
-from sim.engine.supply import pool_plans, refuse_unplaceable, routing_terms
+from sim.engine.supply import pool_plans, routing_terms
+from sim.engine.unplaceable import refuse_unplaceable
 from sim.results.breach import breach_figures
 from sim.results.egress import egress_lines
 from sim.results.figures import replication_figures

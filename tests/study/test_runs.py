@@ -12,6 +12,7 @@ from sim.cost.devices import shipped_calibration
 from sim.report.rows import basis_lines
 from sim.report.saving import save
 from sim.results.run_folder import read_summary, read_table
+from sim.scenario.document import parse_set
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
 from sim.study.comparison import plan_documents, run_plans
@@ -103,7 +104,7 @@ def test_plans_are_compared_on_the_same_demand(small: Path) -> None:
         ("workloads.tunes.model", "llama-9", "not in the catalogue"),
         ("workloads.merges", {**EVALUATION, "images": "1k"}, "workloads.merges.images: llama-3.2-1b sees no images; leave them out"),
         ("workloads.tunes.model", "llama-3.1-405b", r"does not fit 1 GPU; it needs at least \d+ GPUs of h100-sxm"),
-        ("workloads.tunes.gpus", 64, "fit no pool: the largest asks for 64 GPUs"),
+        ("workloads.tunes.gpus", 64, "asks for 64 GPUs, and the largest pool .* has no more than 8 that stay; add nodes or make"),
         ("providers.first.pools.a.gpu", "h100", "did you mean 'h100-sxm'"),
         ("calibration", "/nowhere.json", "cannot be read"),
         ("workloads.merges", {"kind": "trace", "format": "csv", "path": "/nowhere.csv"}, "cannot be read"),
@@ -115,6 +116,28 @@ def test_what_cannot_run_is_refused_with_its_line(small: Path, key: str, value: 
     with pytest.raises(InputError, match=says) as caught:
         run_plan(open_document(str(small)).override(key, value))
     assert all(problem.where for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("quota", "pool", "gpus", "says"),
+    [
+        (
+            16,
+            "nodes: 8, offer: {on-demand: 3 USD/GPU/h}",
+            24,
+            "pool second.b may have no more than 16 at once .* quota; raise the quota or",
+        ),
+        (16, "nodes: 8, offer: {on-demand: 3 USD/GPU/h}", 72, "no more than 16 at once .* quota; raise the quota and add nodes, or"),
+        (None, "nodes: 2, offer: {block: 3 USD/GPU/h, windows: [{start: 0 d, end: 30 d}]}", 16, "has 16, keeps none when its windows end"),
+        (None, "nodes: 3, expiries: [{nodes: 2, after: 9 d}], offer: {owned: 1 USD/GPU/h}", 16, "keeps no more than 8 when nodes expire"),
+    ],
+)
+def test_jobs_that_fit_no_pool_are_told_what_keeps_them_from_it(small: Path, quota: int | None, pool: str, gpus: int, says: str) -> None:
+    """Nodes are added in vain where a quota holds them, or where they leave for good."""
+    document = open_document(str(small)).override(*parse_set(f"providers.second.pools.b={{gpu: h100-sxm, {pool}}}"))
+    document = document.override("workloads.tunes.gpus", gpus)
+    with pytest.raises(InputError, match=says):
+        run_plan(document if quota is None else document.override("providers.second.quotas", {"on-demand": quota}))
 
 
 def test_what_a_calibration_cannot_tell_is_said_of_every_workload_before_anything_runs(small: Path, tmp_path: Path) -> None:
