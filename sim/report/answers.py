@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.report.words import TITLES, value
+from sim.report.words import TITLES, headroom_window, value
 from sim.results.breach import Breach
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, format_duration
@@ -43,7 +43,8 @@ def _headroom(summary: Summary) -> Iterator[str]:
         return
     share = f"{summary.target_utilisation:.0%}"
     gone = sum(date is not None for date in summary.figure("headroom.gone_s").values)
-    left = f"{value('headroom.end_gpus', end.mean)} in the last week and {value('headroom.least_gpus', least.mean)} in the tightest"
+    ends, window = value("headroom.end_gpus", end.mean), headroom_window(summary.horizon_s)
+    left = f"{ends} in the last {window} and {value('headroom.least_gpus', least.mean)} in the tightest"
     lost = f"; it is gone, and stays so, in {gone} of {summary.replications} replications" if gone else ""
     yield f"headroom at {share} utilisation, against the work that arrives: {left}{lost}"
 

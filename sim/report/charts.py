@@ -10,7 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from sim.report.words import REASONS_IN_WORDS, usd
+from sim.report.words import REASONS_IN_WORDS, headroom_window, usd
 from sim.results.headroom import moving_headroom
 from sim.results.ledger import UNUSED
 from sim.results.summary import Summary
@@ -185,7 +185,8 @@ def headroom_over_time(timeline: pd.DataFrame, target_utilisation: float, width:
     band = base.mark_area(opacity=0.25).encode(y=alt.Y("low:Q", title="GPUs free"), y2="high:Q", color=alt.value(COLOURS[2]))
     line = base.mark_line(strokeWidth=2).encode(y="free:Q", color=alt.value(COLOURS[2]))
     zero = alt.Chart(pd.DataFrame({"free": [0.0]})).mark_rule(strokeDash=[5, 3]).encode(y="free:Q", color=alt.value(WAITING))
-    return themed(band + line + zero, width, height, f"Headroom at {target_utilisation:.0%} utilisation, over the week before")
+    title = f"Headroom at {target_utilisation:.0%} utilisation, over the {headroom_window(horizon_s)} before"
+    return themed(band + line + zero, width, height, title)
 
 
 def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sim.cost.validation import Validated
 from sim.report.doubts import notes_of
-from sim.report.words import REASONS_IN_WORDS, TITLES, relative_with_interval, value, with_interval
+from sim.report.words import REASONS_IN_WORDS, TITLES, headroom_window, relative_with_interval, value, with_interval
 from sim.results.commitments import BEYOND
 from sim.results.summary import Summary
 from sim.scenario.units import format_duration
@@ -52,7 +52,8 @@ def simulated_phrase(summary: Summary) -> str:
 
 
 def headline_rows(summary: Summary) -> Rows:
-    cells = [(TITLES[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
+    titles = TITLES | {"headroom.end_gpus": f"headroom for new work, last {headroom_window(summary.horizon_s)}"}
+    cells = [(titles[name], with_interval(name, summary.figure(name))) for name in HEADLINES]
     if summary.figure("interruptions").mean:
         cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in ("interruptions", "effective_time")]
     cells += [(TITLES[name], with_interval(name, summary.figure(name))) for name in WHERE_ANY if summary.figure(name).mean]

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from sim.results.commitments import BEYOND
 from sim.results.difference import Difference
+from sim.results.headroom import window_s
 from sim.results.statistics import Estimate, described
-from sim.scenario.units import format_duration
+from sim.scenario.units import WEEK, format_duration
 
 TITLES = {
     "wait.mean": "mean wait",
@@ -48,8 +49,8 @@ TITLES = {
     "cost.usd_per_job": "cost per job, all that was paid",
     "cost_usd_per_job": "cost per job",
     "cost_usd_per_billion_tokens": "cost per B tokens",
-    "headroom.end_gpus": "headroom for new work, last week",
-    "headroom.least_gpus": "headroom for new work, tightest week",
+    "headroom.end_gpus": "headroom for new work, at the end",
+    "headroom.least_gpus": "headroom for new work, at its least",
 }
 
 
@@ -64,6 +65,12 @@ REASONS_IN_WORDS = {
     "fragmentation": "GPUs were free, but not on the nodes it needs",
 }
 """Why a job waits (`sim.results.blocked`), as a planner says it."""
+
+
+def headroom_window(horizon_s: float) -> str:
+    """What headroom is taken over, as after "the last": ``week``, or ``1.25 d`` where the horizon is too short for weeks."""
+    length_s = window_s(horizon_s)
+    return "week" if length_s == WEEK else format_duration(length_s)
 
 
 def title(figure: str) -> str:

@@ -14,15 +14,20 @@ from sim.results.usage import Timeline
 from sim.scenario.units import WEEK
 
 
+def window_s(horizon_s: float) -> float:
+    """How long the moving weeks are: a quarter of the horizon, where that is shorter than a week."""
+    return min(WEEK, horizon_s / 4)
+
+
 def moving_headroom(free: Floats, horizon_s: float) -> tuple[Floats, Floats]:
-    """(ends, means) of `free` GPUs, equal spans along its last axis, over each moving week (or quarter of the horizon, where shorter)."""
-    spans, window_s = free.shape[-1], min(WEEK, horizon_s / 4)
+    """(ends, means) of `free` GPUs, equal spans along its last axis, over each moving week, as long as `window_s` says."""
+    spans, length_s = free.shape[-1], window_s(horizon_s)
     edges = np.linspace(0.0, horizon_s, spans + 1)
     total = np.concatenate([np.zeros((*free.shape[:-1], 1)), np.cumsum(free, axis=-1)], axis=-1) * (horizon_s / spans)
-    ends = edges[edges >= window_s * (1 - 1e-9)]
+    ends = edges[edges >= length_s * (1 - 1e-9)]
     # A window may begin inside a span, whose level is its mean: what it holds is read off the integral, which is then a straight line.
-    held = np.apply_along_axis(lambda row: np.interp(ends, edges, row) - np.interp(ends - window_s, edges, row), -1, total)
-    return ends, np.asarray(held / window_s)
+    held = np.apply_along_axis(lambda row: np.interp(ends, edges, row) - np.interp(ends - length_s, edges, row), -1, total)
+    return ends, np.asarray(held / length_s)
 
 
 def headroom_figures(timeline: Timeline, target_utilisation: float, horizon_s: float) -> dict[str, float]:

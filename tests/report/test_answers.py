@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sim.report.answers import answers
+from sim.report.rows import headline_rows
 from sim.results.breach import Breach
 from sim.results.statistics import BY_T, Estimate, estimate
 from sim.results.summary import Summary
@@ -58,6 +59,16 @@ def test_a_target_that_breaks_is_told_with_its_days(replications: int, one: Brea
     (sentence,) = answers(summary(replications, one))
     assert sentence.startswith("merges, p95 wait of each 7 d: ")
     assert sentence.endswith(said)
+
+
+@pytest.mark.parametrize(("days", "window"), [(60, "week"), (28, "week"), (5, "1.25 d")])
+def test_headroom_is_told_with_what_it_is_taken_over(days: float, window: str) -> None:
+    """A week, or a quarter of a horizon that is shorter than four."""
+    figures = {f"headroom__{name}": estimate([4.0, 4.0]) for name in ("end_gpus", "least_gpus")}
+    run = summary(2, **figures).model_copy(update={"horizon_s": days * DAY})
+    (sentence,) = answers(run)
+    assert sentence.endswith(f": 4 GPUs in the last {window} and 4 GPUs in the tightest")
+    assert (f"headroom for new work, last {window}", "4 GPUs") in headline_rows(run).cells
 
 
 @pytest.mark.parametrize(("used", "said"), [(0.57, "57%, dearer than the same GPU-hours on demand (until 70%)"), (0.8, "(from 70% on)")])
