@@ -29,12 +29,12 @@ def _breach(summary: Summary, one: Breach) -> str:
 
 
 def _dates(one: Breach) -> str:
-    """From when on, as far as dates lie before the horizon: one day where all replications agree."""
+    """From when on, as far as dates lie before the horizon: each day once, of the largest share; alone where all replications agree."""
     spread = {"5 %": one.early_s, "half": one.median_s, "95 %": one.late_s}
-    dates = {share: f"day {seconds / DAY:.0f}" for share, seconds in spread.items() if seconds is not None}
-    if len(set(dates.values())) == 1 and one.late_s is not None:
-        return f", from {dates['95 %']} on"
-    return f", from {', '.join(f'{day} on in {share} of all' for share, day in dates.items())}" if dates else ""
+    shares = {f"day {seconds / DAY:.0f}": share for share, seconds in spread.items() if seconds is not None}
+    if len(shares) == 1 and one.late_s is not None:
+        return f", from {next(iter(shares))} on"
+    return f", from {', '.join(f'{day} on in {share} of all' for day, share in shares.items())}" if shares else ""
 
 
 def _headroom(summary: Summary) -> Iterator[str]:

@@ -56,8 +56,14 @@ def _bias(check: WarmupCheck) -> str:
     if check.bias is None:
         return "an amount that has no ratio, for nothing is left of it afterwards"
     if check.bias_low is None or check.bias_high is None:
-        return f"{check.bias:+.0%} (a single run or a mean near zero: no interval)"
-    return f"{check.bias:+.0%} ({check.bias_low:+.0%} – {check.bias_high:+.0%})"
+        return f"{_percent(check.bias)} (a single run or a mean near zero: no interval)"
+    return f"{_percent(check.bias)} ({_percent(check.bias_low)} – {_percent(check.bias_high)})"
+
+
+def _percent(share: float) -> str:
+    """With its sign, but where nothing is left of it to have one."""
+    text = f"{share:+.0%}"
+    return "0%" if text in ("-0%", "+0%") else text
 
 
 def _unlike(summary: Summary) -> Iterator[str]:

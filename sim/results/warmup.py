@@ -5,8 +5,8 @@ looks at means of five (K. P. White, 1997; White, Cobb and Spratt, 2000). Here t
 replications, so that a start-up shows through the noise; where work follows the day or the week, batches are whole days or weeks. Jobs
 waiting stand for the wait, which by Little's law they are but for the rate.
 
-MSER alone cries wolf on correlated noise. So a warm-up is called short only where the longer cut also moves the mean by more than chance:
-the relative bias, taken replication by replication, has an interval that leaves out zero.
+MSER alone cries wolf on correlated noise. So a warm-up is called short only where the longer cut also moves the mean by more than chance,
+and by enough to matter: the relative bias, taken replication by replication, has an interval that leaves out zero, and is 1 % or more.
 """
 
 from typing import Literal
@@ -25,6 +25,8 @@ from sim.scenario.workloads import TraceWorkload
 SPANS_A_BATCH = 5
 FEWEST_BATCHES = 10
 """With fewer, half of which may be cut, nothing can be said."""
+LEAST_BIAS = 0.01
+"""Of the mean: of less nobody need be warned."""
 USED = "GPUs in use"
 SERIES = {"waiting_jobs": "jobs waiting", "waiting_gpus": "GPUs waited for", "used_gpus": USED}
 CYCLES = {"diurnal": DAY, "office-hours": WEEK}
@@ -103,7 +105,8 @@ def check_levels(series: str, levels: Floats, warmup_s: float, horizon_s: float,
         return WarmupCheck(series=series, outcome="enough", cut_s=cut_s)
     measured, settled = (_mean_from(levels, horizon_s, start) for start in (warmup_s, cut_s))
     bias = difference(estimate(measured.tolist()), estimate(settled.tolist()), paired=True)
-    if bias.mean == 0 or (len(levels) > 1 and not bias.shown):
+    slight = bias.mean == 0 or (bias.relative is not None and abs(bias.relative) < LEAST_BIAS)
+    if slight or (len(levels) > 1 and not bias.shown):
         return WarmupCheck(series=series, outcome="enough", cut_s=cut_s)
     return WarmupCheck(
         series=series,

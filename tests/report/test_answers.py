@@ -49,6 +49,8 @@ def breach(share: float, *days: float | None) -> Breach:
             breach(1.0, 7, 9, 30),
             "95 % interval 75% – 100%), from day 7 on in 5 % of all, day 9 on in half of all, day 30 on in 95 % of all",
         ),
+        (10, breach(1.0, 7, 7, 15), "75% – 100%), from day 7 on in half of all, day 15 on in 95 % of all"),
+        (10, breach(0.6, 7, 7, None), "35% – 85%), from day 7 on in half of all"),
         (10, breach(0.1, 53, None, None), "in 1 of 10 replications (10%, 95 % interval 0% – 35%), from day 53 on in 5 % of all"),
         (10, breach(0.0, None, None, None), "stays over 30 min to the end in none of 10 replications (95 % interval: at most 25% of them)"),
         (1, breach(1.0, 12, 12, 12), "stays over 30 min to the end, from day 12 on (a single run)"),

@@ -2,8 +2,10 @@
 
 import pytest
 
-from sim.report.doubts import FEW_REPLICATIONS, notes_of
+from sim.report.doubts import FEW_REPLICATIONS, notes_of, warnings_of
 from sim.results.statistics import estimate
+from sim.results.warmup import WarmupCheck
+from sim.scenario.units import DAY
 from tests.report.test_answers import summary
 
 
@@ -35,3 +37,10 @@ def test_replications_of_two_kinds_are_told(hours: tuple[float, ...], said: str)
     notes = notes_of(summary(len(hours), wait__mean=estimate([3600 * one for one in hours])))
     told = [note for note in notes if "describes neither" in note]
     assert [said in note for note in told] == ([True] if said else [])
+
+
+def test_nothing_is_told_without_a_sign() -> None:
+    """What rounds to nothing has none."""
+    check = WarmupCheck(series="jobs waiting", outcome="short", cut_s=DAY, bias=-0.02, bias_low=-0.036, bias_high=-0.004)
+    (warning,) = warnings_of(summary(2).model_copy(update={"warmup_checks": (check,)}))
+    assert "off by -2% (-4% – 0%)." in warning

@@ -71,6 +71,13 @@ def test_an_overloaded_queue_never_settles(pool: Callable[..., PoolPlan]) -> Non
     assert check.bias < -0.2
 
 
+@pytest.mark.parametrize(("start", "outcome"), [(0.0, "short"), (95.0, "enough")])
+def test_a_start_that_hardly_moves_the_mean_is_no_alarm(start: float, outcome: str) -> None:
+    """A tenth of the horizon at `start` instead of 100: without noise it always shows, but 0.5 % off is nothing to act on."""
+    level = np.where(np.arange(240) < 24, start, 100.0)
+    assert check_levels("x", np.array([level, level]), 0.0, HORIZON).outcome == outcome
+
+
 def test_days_and_weeks_are_whole_and_short_horizons_untold() -> None:
     """A daily wave is no transient; eight weeks are too few to say anything about a weekly one."""
     hours = np.arange(240) / 240 * 30 * 24
