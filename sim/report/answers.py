@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from sim.report.words import TITLES, headroom_window, value
+from sim.report.words import TITLES, headroom_window, usd, value
 from sim.results.breach import Breach
+from sim.results.difference import difference
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, format_duration
 
@@ -50,8 +51,22 @@ def _headroom(summary: Summary) -> Iterator[str]:
 
 
 def _commitments(summary: Summary) -> Iterator[str]:
-    used, pays = summary.figure("commitment.utilisation").mean, summary.figure("commitment.break_even_utilisation").mean
-    if used is None or pays is None:
+    used, pays = summary.figure("commitment.utilisation"), summary.figure("commitment.break_even_utilisation")
+    if used.mean is None or pays.mean is None:
         return
-    capacity, on_demand = f"owned and committed capacity is used to {used:.0%}", "than the same GPU-hours on demand"
-    yield f"{capacity}, cheaper {on_demand} (from {pays:.0%} on)" if used > pays else f"{capacity}, dearer {on_demand} (until {pays:.0%})"
+    capacity, rented = f"owned and committed capacity is used to {used.mean:.0%}", f"the same GPU-hours on demand{_prices(summary)}"
+    above = difference(used, pays, paired=True, antithetic=summary.intervals.pairs)
+    if pays.mean > 1:
+        yield f"{capacity}, and never pays: even used to the full it is dearer than {rented}"
+    elif above.low is not None and not above.shown:
+        yield f"{capacity}, and pays from {pays.mean:.0%} on: replications do not tell whether it is cheaper than {rented}"
+    else:
+        yield f"{capacity}, {'cheaper' if used.mean > pays.mean else 'dearer'} than {rented}: it pays from {pays.mean:.0%} on"
+
+
+def _prices(summary: Summary) -> str:
+    """What on demand costs, and where; the GPU too where there are several."""
+    prices = summary.on_demand
+    of = {one.gpu: f"{one.gpu}, " if len(prices) > 1 else "" for one in prices}
+    said = " and ".join(f"{usd(one.usd_per_gpu_hour)}/GPU/h ({of[one.gpu]}{one.seller})" for one in prices)
+    return f" at {said}" if said else ""

@@ -137,6 +137,8 @@ def value(figure: str, number: float | None) -> str:
         return f"{number:.3g} t"
     if figure == "transfers.gb":
         return size(number * 1e9)
+    if last[-1] == "break_even_utilisation" and number > 1:
+        return "never"
     if last[-1] in ("goodput", "utilisation", "break_even_utilisation", "effective_time") or figure.endswith(
         ("promises.kept", "deadlines.met")
     ):

@@ -5,8 +5,10 @@ electricity included, over the on-demand price. Used less than that, buying the 
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from math import ceil, inf
+
+from pydantic import BaseModel, ConfigDict
 
 from sim.cost.prices import LIST_PRICES
 from sim.engine.records import Records
@@ -96,6 +98,38 @@ def _kept(index: int, records: Records, horizon_s: float) -> Iterator[tuple[floa
         yield came, inf, count
 
 
+class OnDemand(BaseModel):
+    """What an hour of a GPU costs on demand, and by whom: ``PROVIDER.POOL``, or the list price."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gpu: str
+    usd_per_gpu_hour: float
+    seller: str
+
+
+LIST_PRICE = "list price"
+
+
+def on_demand_price(gpu: str, pools: Mapping[str, Pool], horizon_s: float) -> OnDemand | None:
+    """Of the cheapest on-demand pool with these GPUs, else of the sampled list prices; None where nobody sells them or they are free."""
+    asked = {
+        name: tariff(pool).price.mean(0.0, horizon_s)
+        for name, pool in pools.items()
+        if pool.gpu == gpu and isinstance(pool.offer, OnDemandOffer)
+    }
+    if not asked and gpu in LIST_PRICES:
+        asked = {LIST_PRICE: LIST_PRICES[gpu].usd_per_gpu_hour}
+    seller = min(asked, key=lambda name: asked[name], default="")
+    return OnDemand(gpu=gpu, usd_per_gpu_hour=asked[seller], seller=seller) if asked.get(seller) else None
+
+
+def on_demand_prices(pools: Mapping[str, Pool], figures: Container[str], horizon_s: float) -> tuple[OnDemand, ...]:
+    """The prices that break-evens among the figures are reckoned with, by GPU."""
+    gpus = dict.fromkeys(pool.gpu for name, pool in pools.items() if f"pool.{name}.break_even_utilisation" in figures)
+    return tuple(price for gpu in gpus if (price := on_demand_price(gpu, pools, horizon_s)) is not None)
+
+
 def commitment_figures(
     pools: Sequence[Pool],
     names: Sequence[str],
@@ -110,21 +144,13 @@ def commitment_figures(
     """
     figures: dict[str, float] = {}
     committed = [index for index, pool in enumerate(pools) if not pool.leased and held_hours[index] > 0]
-    alternative = {index: _on_demand_usd(pools[index], pools, horizon_s) for index in committed}
-    for index in committed:
-        if alternative[index]:
-            figures[f"pool.{names[index]}.break_even_utilisation"] = usd[index] / (held_hours[index] * alternative[index])
+    named = dict(zip(names, pools, strict=True))
+    prices = {index: price for index in committed if (price := on_demand_price(pools[index].gpu, named, horizon_s)) is not None}
+    rented_usd = {index: held_hours[index] * price.usd_per_gpu_hour for index, price in prices.items()}
+    for index in rented_usd:
+        figures[f"pool.{names[index]}.break_even_utilisation"] = usd[index] / rented_usd[index]
     if committed:
         figures["commitment.utilisation"] = sum(used_hours[index] for index in committed) / sum(held_hours[index] for index in committed)
-    if committed and all(alternative.values()):
-        on_demand = sum(held_hours[index] * alternative[index] for index in committed)
-        figures["commitment.break_even_utilisation"] = sum(usd[index] for index in committed) / on_demand
+    if committed and len(rented_usd) == len(committed):
+        figures["commitment.break_even_utilisation"] = sum(usd[index] for index in committed) / sum(rented_usd.values())
     return figures
-
-
-def _on_demand_usd(of: Pool, pools: Sequence[Pool], horizon_s: float) -> float:
-    """USD per GPU-hour of the cheapest on-demand pool with the same GPUs, else of the sampled list prices; 0 where there is none."""
-    sold = [tariff(pool).price.mean(0.0, horizon_s) for pool in pools if pool.gpu == of.gpu and isinstance(pool.offer, OnDemandOffer)]
-    if sold:
-        return min(sold)
-    return LIST_PRICES[of.gpu].usd_per_gpu_hour if of.gpu in LIST_PRICES else 0.0

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sim.cost.validation import Validated
 from sim.results.breach import Breach
+from sim.results.commitments import OnDemand
 from sim.results.precision import Precision
 from sim.results.statistics import BY_T, Estimate, Intervals, described, estimate
 from sim.results.warmup import WarmupCheck
@@ -62,7 +63,10 @@ class WaitCurve(_Part):
 
 
 class Summary(_Part):
-    """One plan's results over its replications. `unmeasured` says why no job was measured in any of them; empty where one was."""
+    """One plan's results over its replications. `unmeasured` says why no job was measured in any of them; empty where one was.
+
+    `on_demand` are the prices that owned and committed capacity is compared with.
+    """
 
     schema_version: Literal[1] = 1
     leadtime_version: str
@@ -86,6 +90,7 @@ class Summary(_Part):
     unusable: dict[str, dict[str, int]]
     notes: tuple[str, ...]
     unmeasured: str = ""
+    on_demand: tuple[OnDemand, ...] = ()
 
     @property
     def extrapolated(self) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 import sim
 from sim.cost.durations import families
 from sim.results.breach import breaches
+from sim.results.commitments import on_demand_prices
 from sim.results.power import power_notes
 from sim.results.precision import Precision, relative_half_width, wanted
 from sim.results.run_folder import write_run
@@ -154,6 +155,7 @@ def _summary(preparation: Preparation, plan: str, done: list[Replication]) -> Su
         unusable=dict(first.unusable),
         notes=(*power_notes(scenario, preparation.power), *first.notes),
         unmeasured="" if curves else _why_unmeasured(scenario, done),
+        on_demand=on_demand_prices(dict(zip(first.pools, preparation.pools, strict=True)), figures, first.horizon_s),
     )
 
 

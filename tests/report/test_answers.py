@@ -7,6 +7,7 @@ import pytest
 from sim.report.answers import answers
 from sim.report.rows import headline_rows
 from sim.results.breach import Breach
+from sim.results.commitments import LIST_PRICE, OnDemand
 from sim.results.statistics import BY_T, Estimate, estimate
 from sim.results.summary import Summary
 from sim.scenario.units import DAY, WEEK
@@ -73,9 +74,30 @@ def test_headroom_is_told_with_what_it_is_taken_over(days: float, window: str) -
     assert (f"headroom for new work, last {window}", "4 GPUs") in headline_rows(run).cells
 
 
-@pytest.mark.parametrize(("used", "said"), [(0.57, "57%, dearer than the same GPU-hours on demand (until 70%)"), (0.8, "(from 70% on)")])
-def test_a_commitment_is_compared_with_the_same_hours_on_demand(used: float, said: str) -> None:
-    figures = {"commitment__utilisation": estimate([used, used]), "commitment__break_even_utilisation": estimate([0.7, 0.7])}
-    (sentence,) = answers(summary(2, **figures))
-    assert sentence.startswith("owned and committed capacity is used to ")
-    assert sentence.endswith(said)
+@pytest.mark.parametrize(
+    ("used", "pays", "said"),
+    [
+        ((0.57, 0.57), 0.7, "57%, dearer than the same GPU-hours on demand at $2.95/GPU/h (list price): it pays from 70% on"),
+        ((0.80, 0.81), 0.7, "80%, cheaper than the same GPU-hours on demand at $2.95/GPU/h (list price): it pays from 70% on"),
+        (
+            (0.60, 0.82),
+            0.7,
+            "71%, and pays from 70% on: replications do not tell whether it is cheaper than the same GPU-hours on demand at ",
+        ),
+        ((0.76,), 0.7, "76%, cheaper than the same GPU-hours on demand at $2.95/GPU/h (list price): it pays from 70% on"),
+        ((0.57, 0.57), 1.695, "57%, and never pays: even used to the full it is dearer than the same GPU-hours on demand at $2.95/GPU/h"),
+    ],
+)
+def test_a_commitment_is_compared_with_the_same_hours_on_demand(used: tuple[float, ...], pays: float, said: str) -> None:
+    """Cheaper, dearer, never paid back, or not to be told from these replications; always at a price."""
+    figures = {"commitment__utilisation": estimate(used), "commitment__break_even_utilisation": estimate([pays] * len(used))}
+    price = OnDemand(gpu="h100-sxm", usd_per_gpu_hour=2.95, seller=LIST_PRICE)
+    (sentence,) = answers(summary(len(used), **figures).model_copy(update={"on_demand": (price,)}))
+    assert sentence.startswith(f"owned and committed capacity is used to {said}")
+
+
+def test_the_prices_of_several_gpus_are_told_apart() -> None:
+    figures = {"commitment__utilisation": estimate([0.5, 0.5]), "commitment__break_even_utilisation": estimate([0.7, 0.7])}
+    prices = (OnDemand(gpu="a", usd_per_gpu_hour=2.0, seller="p.x"), OnDemand(gpu="b", usd_per_gpu_hour=3.0, seller=LIST_PRICE))
+    (sentence,) = answers(summary(2, **figures).model_copy(update={"on_demand": prices}))
+    assert "on demand at $2.00/GPU/h (a, p.x) and $3.00/GPU/h (b, list price):" in sentence

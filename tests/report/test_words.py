@@ -41,6 +41,12 @@ def test_a_figure_has_its_unit_whatever_its_workload_is_called(figure: str, said
     assert value(figure, 90.0) == said
 
 
+def test_what_is_dearer_than_on_demand_even_at_full_use_never_pays() -> None:
+    """No use is over 100 %."""
+    figure = "commitment.break_even_utilisation"
+    assert (value(figure, 0.407), value(figure, 1.695)) == ("40.7%", "never")
+
+
 def test_a_profile_says_what_to_do_with_it() -> None:
     """The next command where every kind of job can be told, else what is lacking for which."""
     whole = datasheet_calibration(DATASHEETS["h100-sxm"])

@@ -14,7 +14,7 @@ from sim.engine.expiries import expiry
 from sim.engine.pool import PoolPlan
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
-from sim.results.commitments import commitment_figures, committed_beyond_usd
+from sim.results.commitments import LIST_PRICE, OnDemand, commitment_figures, committed_beyond_usd, on_demand_prices
 from sim.results.figures import replication_figures
 from sim.results.ledger import UNUSED, Line, ledger
 from sim.results.power import PowerDraw, power_lines
@@ -221,6 +221,16 @@ def test_commitments_say_how_well_they_are_used_and_when_they_pay() -> None:
     figures = commitment_figures(pools, ["p.a", "p.b"], [50.0, 10.0], [100.0, 10.0], [200.0, 50.0], MONTH)
     assert figures == {"pool.p.a.break_even_utilisation": 0.4, "commitment.utilisation": 0.5, "commitment.break_even_utilisation": 0.4}
     assert "commitment.break_even_utilisation" not in commitment_figures(pools[:1], ["p.a"], [50.0], [100.0], [200.0], MONTH)
+
+
+def test_the_price_that_a_break_even_is_reckoned_with_is_named() -> None:
+    """The cheapest pool of the same GPUs, the list's where none is, of GPUs that have a break-even alone."""
+    pools = {"p.a": terms({"owned": "2 USD/GPU/h"}), "p.b": terms({"on-demand": "5 USD/GPU/h"}), "p.c": terms({"on-demand": "4 USD/GPU/h"})}
+    pools["p.d"] = pools["p.a"].model_copy(update={"gpu": "h200-sxm"})
+    of_x = OnDemand(gpu="x", usd_per_gpu_hour=4.0, seller="p.c")
+    assert on_demand_prices(pools, {"pool.p.a.break_even_utilisation"}, MONTH) == (of_x,)
+    listed = OnDemand(gpu="h200-sxm", usd_per_gpu_hour=3.5, seller=LIST_PRICE)
+    assert on_demand_prices(pools, {f"pool.p.{name}.break_even_utilisation" for name in "ad"}, MONTH) == (of_x, listed)
 
 
 def test_focus_names_purchases_discounts_and_spot() -> None:
