@@ -63,9 +63,8 @@ def _block(path: Path, pool: Pool, offer: BlockOffer, horizon: float | None) -> 
 
 
 def _reserved(path: Path, pool: Pool, offer: ReservedOffer) -> Iterator[Broken]:
-    """No expiry before the commitment of the nodes that leave, the oldest first, is over; those delivered are dated by their mean."""
-    came = sorted([(0.0, pool.nodes), *((max(one.after.mean - one.earlier, 0.0), one.nodes) for one in pool.deliveries)])
-    gone = 0
+    """No expiry before the commitment of the nodes that leave, the oldest first, is over."""
+    came, gone = pool.coming, 0
     for index, expiry in sorted(enumerate(pool.expiries), key=lambda one: one[1].after.mean):
         gone += expiry.nodes
         there = accumulate(nodes for _, nodes in came)

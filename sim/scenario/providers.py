@@ -9,7 +9,7 @@ from sim.scenario.distributions import Distribution, DurationDistribution
 from sim.scenario.elastic import Elastic, Expiry
 from sim.scenario.failures import Failures, Outages, Racks
 from sim.scenario.model import Name, Word
-from sim.scenario.offers import LeasedOffer, Offer
+from sim.scenario.offers import LeasedOffer, Offer, ReservedOffer
 from sim.scenario.power import Power
 from sim.scenario.quotas import Quotas
 from sim.scenario.units import Bandwidth, Duration, Whole
@@ -67,6 +67,16 @@ class Pool(Word):
     def most_nodes(self) -> int:
         """Nodes once every delivery has come and an elastic pool has grown."""
         return max(self.nodes, self.elastic.max if self.elastic else 0) + sum(delivery.nodes for delivery in self.deliveries)
+
+    @property
+    def coming(self) -> list[tuple[float, int]]:
+        """(seconds, nodes) of those at the start and of each delivery, in order, by the means of their dates.
+
+        Committed nodes come when the provider has answered.
+        """
+        answer_s = self.provisioning.mean if isinstance(self.offer, ReservedOffer) else 0.0
+        dates = [(0.0, self.nodes), *((max(one.after.mean - one.earlier, 0.0), one.nodes) for one in self.deliveries)]
+        return sorted((date + answer_s, nodes) for date, nodes in dates)
 
 
 class Provider(Word):

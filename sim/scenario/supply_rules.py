@@ -66,7 +66,7 @@ def _expiries(path: Path, pool: Pool) -> Iterator[Broken]:
     """No expiry of more nodes than there are at its mean date."""
     gone = 0
     for index, expiry in sorted(enumerate(pool.expiries), key=lambda one: one[1].after.mean):
-        came = pool.nodes + sum(one.nodes for one in pool.deliveries if one.after.mean <= expiry.after.mean)
+        came = sum(nodes for date, nodes in pool.coming if date <= expiry.after.mean)
         if expiry.nodes > came - gone:
             yield (
                 (*path, "expiries", index, "nodes"),

@@ -56,3 +56,37 @@ def test_committed_nodes_leave_when_their_term_is_over(small: Path, expiries: st
     else:
         with pytest.raises(InputError, match=f"committed until {committed_until}; let them leave then or not at all"):
             validate(document)
+
+
+@pytest.mark.parametrize(
+    ("expiry", "says"),
+    [
+        ("3 d", "found 1 nodes leaving after 3 d, when 0 are there"),
+        ("6 d", "committed until 7 d; let them leave then"),
+        ("7 d", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "bought", [("nodes=1", "provisioning=4 d"), ("nodes=0", "deliveries=[{nodes: 1, after: 6 d, earlier: 4 d}]", "provisioning=2 d")]
+)
+def test_committed_nodes_are_there_when_the_provider_has_answered(
+    small: Path, bought: tuple[str, ...], expiry: str, says: str | None
+) -> None:
+    """From 4 d on, for a term of 3 d, however that date is written: none can leave before it, and none before the term is over."""
+    document = open_document(str(small))
+    for written in (*bought, "offer={reserved: 2 USD/GPU/h, term: 3 d}", f"expiries=[{{nodes: 1, after: {expiry}}}]"):
+        document = document.override(*parse_set(f"{FIRST}.{written}"))
+    if says is None:
+        validate(document)
+    else:
+        with pytest.raises(InputError, match=says):
+            validate(document)
+
+
+def test_owned_nodes_that_come_earlier_may_leave_earlier(small: Path) -> None:
+    """They wait for no answer, and what was asked for earlier is there."""
+    document = open_document(str(small))
+    delivery = "deliveries=[{nodes: 2, after: 6 d, earlier: 4 d}]"
+    for written in ("offer={owned: 2 USD/GPU/h}", delivery, "provisioning=5 d", "expiries=[{nodes: 3, after: 3 d}]"):
+        document = document.override(*parse_set(f"{FIRST}.{written}"))
+    validate(document)
