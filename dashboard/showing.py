@@ -216,7 +216,8 @@ def _show_results(folder: Path, summary: Summary) -> None:
     show_rows(target_rows(summary))
     show_rows(workload_rows(summary))
     show_rows(unit_cost_rows(summary))
-    charts = (wait_curves(summary), utilisation_over_time(timeline), backlog_over_time(timeline), cost_by_provider(billing))
+    cost = cost_by_provider(billing, summary.replications)
+    charts = (wait_curves(summary), utilisation_over_time(timeline), backlog_over_time(timeline), cost)
     for pair in (charts[:2], charts[2:]):
         for column, chart in zip(st.columns(2), pair, strict=True):
             with column:

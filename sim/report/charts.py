@@ -189,12 +189,11 @@ def headroom_over_time(timeline: pd.DataFrame, target_utilisation: float, width:
     return themed(band + line + zero, width, height, title)
 
 
-def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180) -> Any:
-    """Effective cost by provider, split by the workload that used it."""
-    runs = billing["x_Replication"].nunique()
-    cost = billing.groupby(["ResourceId", "x_Workload"])["EffectiveCost"].sum().div(runs).reset_index()
-    if not cost["EffectiveCost"].any():
+def cost_by_provider(billing: pd.DataFrame, replications: int, width: int = 620, height: int = 180) -> Any:
+    """Effective cost by provider, split by the workload that used it; replications without a charge count as well."""
+    if billing.empty or not billing["EffectiveCost"].any():
         return "What it cost: nothing."
+    cost = billing.groupby(["ResourceId", "x_Workload"])["EffectiveCost"].sum().div(replications).reset_index()
     cost["said"] = cost["EffectiveCost"].map(usd)
     users = sorted(set(cost["x_Workload"]) - {UNUSED})
     scale = alt.Scale(domain=[*users, UNUSED], range=[*(COLOURS[index % len(COLOURS)] for index in range(len(users))), CAPACITY])
@@ -212,7 +211,7 @@ def cost_by_provider(billing: pd.DataFrame, width: int = 620, height: int = 180)
             ],
         )
     )
-    return themed(chart, width, height, "What it cost, by pool and use", mean_of(runs))
+    return themed(chart, width, height, "What it cost, by pool and use", mean_of(replications))
 
 
 def svg(chart: Any) -> str:

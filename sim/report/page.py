@@ -60,7 +60,7 @@ def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yam
         utilisation_over_time(tables["timeline"]),
         backlog_over_time(tables["timeline"]),
         headroom_over_time(tables["timeline"], summary.target_utilisation),
-        cost_by_provider(tables["billing"]),
+        cost_by_provider(tables["billing"], summary.replications),
     )
     parts = (target_rows, workload_rows, blocked_rows, unit_cost_rows, pool_rows, tenant_rows)
     rows = [part(summary) for part in parts]

@@ -89,10 +89,19 @@ def test_what_nobody_used_is_grey_and_last() -> None:
     billing = pd.DataFrame(
         {"x_Replication": [0, 0, 0], "ResourceId": ["a.b"] * 3, "x_Workload": [UNUSED, "!first", "zoo"], "EffectiveCost": 1.0}
     )
-    scale = cost_by_provider(billing).to_dict()["encoding"]["color"]["scale"]
+    scale = cost_by_provider(billing, 1).to_dict()["encoding"]["color"]["scale"]
     assert scale["domain"] == ["!first", "zoo", UNUSED]
     assert scale["range"][-1] == CAPACITY
     assert CAPACITY not in scale["range"][:-1]
+
+
+def test_replications_in_which_nothing_was_billed_count_in_its_mean() -> None:
+    """A job in one of four replications, and no capacity that is paid without one."""
+    billing = pd.DataFrame({"x_Replication": [2], "ResourceId": ["a.b"], "x_Workload": ["rare"], "EffectiveCost": [8.0]})
+    chart = cost_by_provider(billing, 4).to_dict()
+    (row,) = next(iter(chart["datasets"].values()))
+    assert row["EffectiveCost"] == 2.0
+    assert chart["title"]["subtitle"] == "mean of 4 replications"
 
 
 def _domain(chart: dict[str, Any]) -> list[str]:
@@ -105,7 +114,7 @@ def test_a_chart_with_nothing_to_draw_is_a_sentence(run: Run) -> None:
     at_once = _times(run.summary, 0).model_copy(update={"figures": {}})
     free = run.tables["billing"].assign(EffectiveCost=0.0)
     idle = run.tables["timeline"].assign(waiting_gpus=0.0)
-    said = [wait_curves(at_once), waits_by_reason(at_once), backlog_over_time(idle), cost_by_provider(free)]
+    said = [wait_curves(at_once), waits_by_reason(at_once), backlog_over_time(idle), cost_by_provider(free, 2)]
     said.append(cost_against_wait({"one": at_once}))
     assert all(isinstance(one, str) and one.endswith(".") for one in said)
     assert svg(said[1]) == "<p>Why jobs waited: none did.</p>"
@@ -131,6 +140,7 @@ def test_what_is_pointed_at_is_told_in_words(run: Run) -> None:
     """Units and intervals as in the tables, and no column's name."""
     (row,) = next(iter(cost_against_wait({"one": run.summary}).to_dict()["datasets"].values()))
     assert row["waited"] == with_interval("wait.p95", run.summary.figure("wait.p95"))
-    for chart in (wait_curves(_times(run.summary, 100)), waits_by_reason(run.summary), *map(cost_by_provider, [run.tables["billing"]])):
+    cost = cost_by_provider(run.tables["billing"], 2)
+    for chart in (wait_curves(_times(run.summary, 100)), waits_by_reason(run.summary), cost):
         told = chart.to_dict()["encoding"]["tooltip"]
         assert not [one for one in told if "_" in one.get("title", one["field"])]

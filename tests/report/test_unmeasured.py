@@ -47,6 +47,14 @@ def test_it_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: 
     assert svg(wait_curves(read_summary(out))) == "<p>How long jobs waited: no job was measured.</p>"
 
 
+def test_what_is_leased_by_use_costs_nothing_without_a_job(tmp_path: Path) -> None:
+    """No charge at all: the table of billing has no rows, and a sentence stands in the place of its chart."""
+    path, out = tmp_path / "nothing.yaml", tmp_path / "out"
+    path.write_text(SCENARIO.replace("owned", "on-demand"), encoding="utf-8")
+    assert main(["run", str(path), "--out", str(out), "--workers", "1"]) == 0
+    assert "<p>What it cost: nothing.</p>" in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_workload_is_told_of_though_the_first_replication_had_none_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A job in some of 20 replications, on average one in three, and none in the first: it has its row of waits."""
     path = tmp_path / "rare.yaml"
