@@ -1,20 +1,23 @@
 """Whether a larger pool is sure to cost more and to make nothing wait longer, so that its smallest size that will do may be bisected for.
 
-Cost rises where all is paid used or not. Waits fall where jobs start strictly in the order of their arrivals, each once and whole, in one
-pool that is held for good, and where free GPUs are never out of a gang's reach. For put the times at which the GPUs come free in order
-(Kiefer and Wolfowitz, 1955): a gang of g starts at the g-th of them, its arrival or the start before it, whichever is last, and its end
-takes the place of the first g. If each time is no later in the larger pool, then nor is the start, nor is any time after it.
+Cost rises where all is paid used or not, and where the price of electricity never changes: else work that starts sooner may cost less.
+Waits fall where jobs start strictly in the order of their arrivals, each once and whole, in one pool that is held for good, and where free
+GPUs are never out of a gang's reach. For put the times at which the GPUs come free in order (Kiefer and Wolfowitz, 1955): a gang of g
+starts at the g-th of them, its arrival or the start before it, whichever is last, and its end takes the place of the first g. If each time
+is no later in the larger pool, then nor is the start, nor is any time after it.
 
 Nothing less will do. With a choice of pools, more nodes in one draw work from others that would have started it sooner. What overtakes, or
 is interrupted, may start sooner on more nodes and be in the way of others then (Graham's anomalies, 1966). And gangs of several sizes may
 start sooner on more nodes, and lie scattered over all of them when one comes that needs a whole node.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from sim.demand.jobs import open_trace
 from sim.engine.supply import pool_plans
 from sim.scenario.offers import OwnedOffer, ReservedOffer
+from sim.scenario.over_time import OverTime
 from sim.scenario.providers import Pool
 from sim.scenario.scenario import Scenario
 from sim.scenario.study import Optimise
@@ -37,7 +40,13 @@ def monotone(words: Optimise, plan: Preparation) -> bool:
         return False
     scenario, pool = plan.scenario, plan.pools[0]
     paid = isinstance(pool.offer, OwnedOffer | ReservedOffer) and scenario.until is None
-    return paid and starts_in_order(plan, pool_plans(scenario, plan.types, 0)) and _none_scattered(pool, scenario)
+    one_price = all(len(price.steps) == 1 for price in _electricity_prices(scenario))
+    return paid and one_price and starts_in_order(plan, pool_plans(scenario, plan.types, 0)) and _none_scattered(pool, scenario)
+
+
+def _electricity_prices(scenario: Scenario) -> Iterator[OverTime]:
+    words = [one.power for one in scenario.providers.values()] + [one.power for one in scenario.pools().values()]
+    return (word.price for word in words if word is not None and word.price is not None)
 
 
 def _none_scattered(pool: Pool, scenario: Scenario) -> bool:

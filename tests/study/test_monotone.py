@@ -88,6 +88,7 @@ def test_gangs_of_several_sizes_may_wait_longer_on_more_nodes(pool: Callable[...
         {"providers.small.pools.s.offer": {"on-demand": "1 USD/GPU/h"}},
         {"providers.other": {"pools": {"o": {"gpu": "h100-sxm", "nodes": 1, "gpus-per-node": 1, "offer": {"owned": "1 USD/GPU/h"}}}}},
         {"until": {"figure": "wait.mean", "within": "5%", "at-most": 10}},
+        {"providers.small.pools.s.power": {"price": {"0 h": "1 USD/kWh", "2 h": "0.02 USD/kWh"}}},
         {"study.optimise.over": {NODES: [3, 2, 1]}},
         {"study.optimise.over": {"providers.small.pools.s.gpus-per-node": [1, 2, 3]}},
     ],
@@ -96,6 +97,30 @@ def test_whatever_may_make_a_larger_pool_worse_or_free_is_not_bisected(tmp_path:
     rows = [(0.0, 1, 5.0)]
     assert sure(asked(tmp_path, rows))
     assert not sure(asked(tmp_path, rows, over))
+
+
+def test_only_electricity_of_one_price_is_sure_to_cost_more_on_more_nodes(tmp_path: Path) -> None:
+    """Said of the provider, whose pools then need not say it: the same always, or by the hour of a file."""
+    prices = tmp_path / "prices.csv"
+    prices.write_text("time,usd_per_kwh\n0,0.1\n3600,0.2\n", encoding="utf-8")
+    assert sure(asked(tmp_path, [(0.0, 1, 5.0)], {"providers.small.power": {"price": "0.1 USD/kWh"}}))
+    assert not sure(asked(tmp_path, [(0.0, 1, 5.0)], {"providers.small.power": {"price": {"trace": str(prices)}}}))
+
+
+def test_a_larger_pool_that_is_through_before_electricity_turns_dear_is_the_cheapest(tmp_path: Path) -> None:
+    """Three jobs of an hour each at once: three nodes are the fewest that do them all before the price rises."""
+    power = {"active": "700 W", "idle": "2 W", "price": {"0 h": "0.02 USD/kWh", "1 h": "1 USD/kWh"}}
+    document = asked(
+        tmp_path,
+        [(0.0, 1, 3600.0)] * 3,
+        {"workloads.w.target.wait.max": "9 h", "study.optimise.over": {NODES: [1, 2, 3, 4]}},
+        offer={"owned": "0 USD/GPU/h"},
+        power=power,
+    )
+    with Runner(1) as runner:
+        answer = optimise(prepare_optimisation(document), runner).optimisation
+    assert answer.chosen is not None
+    assert answer.plans[answer.chosen].values == {NODES: 3}
 
 
 def test_nodes_that_draw_work_from_a_larger_pool_are_not_taken_for_better(tmp_path: Path) -> None:
