@@ -36,9 +36,13 @@ def choose_scenario(key: str) -> tuple[str, Document]:
 
 
 def choose_replications(at: DeltaGenerator, label: str, scenario: Scenario, *, key: str) -> int:
-    """How often each plan is run: as the scenario says, or a few times where it says more, for an answer while one looks."""
-    few = min(scenario.replications, 5)
-    return int(at.number_input(label, min_value=1, value=few, step=1, key=key, persist_state="session"))
+    """How often each plan is run: as the scenario says, or a few times where it says more, for an answer while one looks.
+
+    Antithetic replications come in pairs, and so do the field's steps.
+    """
+    least, few = (2, 4) if scenario.antithetic else (1, 5)
+    few = min(scenario.replications, few)
+    return int(at.number_input(label, min_value=least, value=few, step=least, key=key, persist_state="session"))
 
 
 def choose_values(document: Document, written: Mapping[str, Any], key: str) -> dict[str, Any] | None:

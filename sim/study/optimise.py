@@ -104,10 +104,25 @@ def prepare_optimisation(document: Document) -> Problem:
             where=document.place(("workloads",)),
             key="workloads",
         )
+    wrong = _wrong_confirm(words.confirm, scenario)
+    if wrong is not None:
+        raise InputError.of(wrong, where=document.place(("study", "optimise", "confirm")), key="study.optimise.confirm")
     space = Space(document, words.over, ("study", "optimise", "over"))
     problem = Problem(document, scenario, words, space)
     _refuse_values(problem)
     return problem
+
+
+def _wrong_confirm(confirm: int, scenario: Scenario) -> str | None:
+    """Why the best plan could not be run again so many times, or None where it could."""
+    until = scenario.until
+    if until is not None and confirm > until.at_most:
+        return f"found {confirm}, over the {until.at_most} replications that 'until' runs at most; lower it, or raise 'at-most'"
+    if scenario.antithetic and confirm % 2:
+        return f"found {confirm}; antithetic replications come in pairs: an even number, as in {confirm + 1}, would do"
+    if scenario.antithetic and until is not None and confirm < 4:
+        return f"found {confirm}; 'until' needs two pairs of antithetic replications to begin with: 4 or more would do"
+    return None
 
 
 def _refuse_values(problem: Problem) -> None:

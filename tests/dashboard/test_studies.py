@@ -113,6 +113,22 @@ def test_a_scenario_of_the_folder_is_swept_and_its_result_stays_with_it() -> Non
     assert len(app.success) == 1
 
 
+def test_replications_that_come_in_pairs_are_a_few_pairs_at_first() -> None:
+    """The page's own number is one that runs."""
+    Path("mine.yaml").write_text(MINE.replace("replications: 1", "replications: 10\nantithetic: true"), encoding="utf-8")
+    app = _opened(_sweep_page)
+    app.selectbox(key="sweep-scenario").set_value("mine.yaml").run()
+    nodes = "providers.here.pools.box.nodes"
+    app.multiselect[0].set_value([nodes]).run()
+    app.text_input(key=f"sweep-mine.yaml-values-{nodes}").set_value("1, 2").run()
+    replications = app.number_input(key="sweep-replications-mine.yaml")
+    assert (replications.value, replications.step) == (4, 2)
+    app.button(key="sweep-run").click().run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.success) == 1
+
+
 def test_each_mistake_in_a_field_is_a_line_and_nothing_runs() -> None:
     """A field that cannot be read, and a value that its key refuses."""
     app = _opened(_sweep_page)

@@ -123,6 +123,27 @@ def test_a_refused_value_is_an_error_before_anything_runs(small: Path, over: dic
         prepare_optimisation(asked(small, **over))
 
 
+@pytest.mark.parametrize(
+    ("antithetic", "at_most", "confirm", "says"),
+    [
+        (True, None, 3, "found 3; antithetic replications come in pairs: an even number, as in 4, would do"),
+        (True, 8, 2, "found 2; 'until' needs two pairs of antithetic replications to begin with: 4 or more would do"),
+        (False, 10, 20, "found 20, over the 10 replications that 'until' runs at most; lower it, or raise 'at-most'"),
+    ],
+)
+def test_a_confirmation_that_cannot_be_run_is_refused_before_the_search(
+    small: Path, antithetic: bool, at_most: int | None, confirm: int, says: str
+) -> None:
+    """And not after it, when it comes to run the best plan again."""
+    document = asked(small, **{OWN: [1]}).override("antithetic", antithetic).override("replications", 4)
+    until = None if at_most is None else {"figure": "wait.mean", "within": "5%", "at-most": at_most}
+    document = document.override("until", until).override("study.optimise.confirm", confirm)
+    with pytest.raises(InputError, match=says) as caught:
+        prepare_optimisation(document)
+    assert [one.key for one in caught.value.problems] == ["study.optimise.confirm"]
+    prepare_optimisation(document.override("study.optimise.confirm", 4))
+
+
 def test_without_a_target_or_a_key_there_is_nothing_to_optimise(small: Path) -> None:
     document = asked(small, **{OWN: [1]})
     with pytest.raises(InputError, match="has no target"):
