@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.showing import plain
 from sim.scenario.document import Document, parse_choices
 from sim.scenario.errors import InputError
+from sim.scenario.keys import SPAN
 from sim.scenario.loading import open_document, shipped_scenarios
 from sim.scenario.scenario import Scenario
 from sim.scenario.values import Choices, is_range, parse_values
@@ -101,8 +102,8 @@ def _at(data: Any, dotted: str) -> Any:
 
 
 def _keys(data: dict[str, Any]) -> list[str]:
-    """Every key with a single value, and each offer; those in which plans usually differ first."""
-    keys = [key for key in _leaves(data, ()) if not key.startswith(("study", "name", "seed", "replications"))]
+    """Every key with a single value in which plans may differ, and each offer; those in which they usually do first."""
+    keys = [key for key in _leaves(data, ()) if not key.startswith(("study", "name", "seed", "replications", *SPAN))]
     return sorted(keys, key=lambda key: key.rsplit(".", 1)[-1] not in USUAL)
 
 

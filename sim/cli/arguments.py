@@ -27,7 +27,7 @@ def add_override_flags(parser: argparse.ArgumentParser, *, varied: bool = False)
     """What changes a scenario for one command: ``--set``, ``--seed`` and ``--replications``; `varied` says that a key takes many values."""
     form, says = "KEY=VALUE", "replace a key, as in horizon='30 d'"
     if varied:
-        form, says = "KEY=V1,V2,…", "vary a key, as in horizon='30 d','60 d' or providers.cloud.pools.h100.nodes=0..96"
+        form, says = "KEY=V1,V2,…", "vary a key, as in providers.cloud.pools.h100.nodes=0..96 or workloads.finetune.arrivals.rate=20/d,40/d"
     parser.add_argument("--set", metavar=form, action="append", default=[], dest="sets", help=says)
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of every random stream")
     parser.add_argument("--replications", type=whole(1), metavar="N", help="independent repetitions, for the intervals")

@@ -106,7 +106,9 @@ def parse_choices(argument: str) -> tuple[str, list[Any]]:
     """``KEY=V1,V2,…`` of the command line: the values, each read as YAML; a comma inside brackets or quotes parts nothing."""
     key, equals, text = argument.partition("=")
     if not equals or not key.strip() or not text.strip():
-        raise InputError.of(f"found {argument!r}; write KEY=V1,V2,… or KEY=0..96, as in --set horizon='30 d','60 d'", where=SET)
+        raise InputError.of(
+            f"found {argument!r}; write KEY=V1,V2,… or KEY=0..96, as in --set providers.cloud.pools.h100.nodes=0,16,32", where=SET
+        )
     node = _compose(f"[{text}]", SET)
     return key.strip(), [] if node is None else _build(node, SET, (), {})
 

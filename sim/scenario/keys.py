@@ -12,6 +12,9 @@ from sim.scenario.scenario import Scenario
 FREE = ""
 """Stands among the known keys of a mapping in which any key will do."""
 
+SPAN = ("horizon", "warmup")
+"""Keys that say which span of time a plan measures."""
+
 
 @cache
 def _schema() -> dict[str, Any]:
@@ -63,6 +66,8 @@ def missing_key(data: Any, dotted: str) -> str | None:
     key = split_key(dotted)
     if key[0] in ("study", "extends", "name"):
         return f"{key[0]!r} is not what a plan is made of; vary a key of the workloads, the providers or the policy"
+    if dotted in SPAN:
+        return f"plans would measure different spans, which say nothing about each other; give all the same, as in --set {dotted}='10 d'"
     holder = data
     for depth, part in enumerate(key):
         around = ".".join(map(str, key[:depth])) or "the scenario"
@@ -82,11 +87,12 @@ def missing_key(data: Any, dotted: str) -> str | None:
 
 
 def broken_study_keys(scenario: Scenario, data: dict[str, Any]) -> Iterator[Broken]:
-    """Keys that a sweep or an optimisation varies and that do not exist."""
+    """Keys that a study varies and that do not exist, or are the same in all plans."""
     study = scenario.study
     swept = {("study", "sweep", key): key for key in (study.sweep.over if study.sweep else ())}
     optimised = {("study", "optimise", "over", key): key for key in (study.optimise.over if study.optimise else ())}
-    for path, key in (swept | optimised).items():
+    moved = {("study", "sensitivity", "over", key): key for key in (study.sensitivity.over if study.sensitivity else ())}
+    for path, key in (swept | optimised | moved).items():
         message = missing_key(data, key)
         if message is not None:
             yield path, message

@@ -29,7 +29,8 @@ class Sweep(Word):
     @model_validator(mode="after")
     def _sample(self) -> Self:
         if not self.over:
-            raise PydanticCustomError("sweep", "found no key to vary; write one, as in {example}", {"example": "{horizon: [30 d, 60 d]}"})
+            example = "{providers.cloud.pools.h100.nodes: [0, 16, 32]}"
+            raise PydanticCustomError("sweep", "found no key to vary; write one, as in {example}", {"example": example})
         if (self.sample == "latin-hypercube") != (self.points is not None):
             raise PydanticCustomError(
                 "sweep", "found {found}; a Latin hypercube has both, as in 'sample: latin-hypercube' with 'points: 50', and a grid neither",

@@ -19,6 +19,7 @@ from sim.results.run_folder import STUDY, read_summary
 from sim.results.summary import Summary
 from sim.scenario.document import Document, named
 from sim.scenario.errors import InputError, Problem
+from sim.scenario.keys import SPAN
 from sim.scenario.loading import validate
 from sim.scenario.units import format_duration
 from sim.study.preparation import Preparation, prepare
@@ -118,7 +119,7 @@ def refuse_unlike(documents: Mapping[str, Document]) -> None:
     base, first = next(iter(scenarios.items()))
     problems = []
     for plan, scenario in scenarios.items():
-        for key in ("horizon", "warmup"):
+        for key in SPAN:
             ours, theirs = getattr(scenario, key), getattr(first, key)
             if ours != theirs and ours is not None and theirs is not None:
                 message = f"found {format_duration(ours)} in {plan!r} and {format_duration(theirs)} in {base!r}, so that they measure "

@@ -24,7 +24,6 @@ from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import validate
 from sim.scenario.nearest import nearest
-from sim.study.comparison import refuse_unlike
 from sim.study.pareto import front
 from sim.study.preparation import prepare
 from sim.study.run import Run, finished_runs
@@ -115,7 +114,6 @@ def prepare_sweep(document: Document, target: str = WAIT) -> SweepPlans:
     points = grid(sweep.over, place) if sweep.points is None else latin_hypercube(sweep.over, sweep.points, scenario.seed)
     by_name = named(points)
     documents = plans(Space(document, sweep.over, ("study", "sweep")), by_name)
-    refuse_unlike(documents)
     return SweepPlans(document, target, by_name, documents)
 
 

@@ -97,9 +97,11 @@ def test_a_scenario_of_the_folder_is_swept_and_its_result_stays_with_it() -> Non
     app = _opened(_sweep_page)
     app.selectbox(key="sweep-scenario").set_value("mine.yaml").run()
     nodes = "providers.here.pools.box.nodes"
-    app.multiselect[0].set_value([nodes, "horizon"]).run()
+    rate = "workloads.merges.arrivals.rate"
+    assert not {"horizon", "warmup"} & set(app.multiselect[0].options)
+    app.multiselect[0].set_value([nodes, rate]).run()
     app.text_input(key=f"sweep-mine.yaml-values-{nodes}").set_value("1..3").run()
-    app.text_input(key="sweep-mine.yaml-values-horizon").set_value("3 d, 4 d").run()
+    app.text_input(key=f"sweep-mine.yaml-values-{rate}").set_value("50/d, 100/d").run()
     assert app.number_input(key="sweep-points").placeholder == "all 6"
     app.multiselect[0].set_value([nodes]).run()
     app.text_input(key=f"sweep-mine.yaml-values-{nodes}").set_value("1, 2").run()
