@@ -55,11 +55,12 @@ svg { max-width: 100%; height: auto } details { margin: 1rem 0 } pre { backgroun
 def summary_page(summary: Summary, tables: dict[str, pd.DataFrame], scenario_yaml: str) -> str:
     """The report of one run."""
     waits = () if summary.unmeasured else (wait_curves(summary), waits_by_reason(summary))
+    told = "headroom.end_gpus" in summary.figures
     charts = (
         *waits,
         utilisation_over_time(tables["timeline"]),
         backlog_over_time(tables["timeline"]),
-        headroom_over_time(tables["timeline"], summary.target_utilisation),
+        *([headroom_over_time(tables["timeline"], summary.target_utilisation)] if told else []),
         cost_by_provider(tables["billing"], summary.replications),
     )
     parts = (target_rows, workload_rows, blocked_rows, unit_cost_rows, pool_rows, tenant_rows)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.demand.table import Floats
 from sim.results.usage import Timeline
-from sim.scenario.units import WEEK
+from sim.scenario.units import HOUR, WEEK
 
 
 def window_s(horizon_s: float) -> float:
@@ -32,6 +32,8 @@ def moving_headroom(free: Floats, horizon_s: float) -> tuple[Floats, Floats]:
 
 def headroom_figures(timeline: Timeline, target_utilisation: float, horizon_s: float) -> dict[str, float]:
     """``headroom.least_gpus``, ``headroom.end_gpus`` and ``headroom.gone_s``: from when there is none; NaN where some is left."""
+    if horizon_s < HOUR:  # work of so short a time tells no rate: a trace of one job ends a second after it arrives
+        return {}
     ends, free = moving_headroom(target_utilisation * timeline.capacity.sum(axis=0) - timeline.offered.sum(axis=0), horizon_s)
     left = np.flatnonzero(free >= 0)
     gone = math.nan if free[-1] >= 0 else float(ends[left[-1] + 1 if len(left) else 0])

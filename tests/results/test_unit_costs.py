@@ -10,12 +10,15 @@ from sim.demand.table import JobTable
 from sim.engine.pool import PoolPlan
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
+from sim.report.page import summary_page
 from sim.results.headroom import headroom_figures
 from sim.results.unit_costs import unit_cost_figures
 from sim.results.usage import timeline
 from sim.scenario.loading import open_document
 from sim.study.preparation import prepare
 from sim.study.replication import replicate
+from sim.study.run import run_plan
+from sim.study.runner import Runner
 
 DAY = 86400.0
 
@@ -48,6 +51,19 @@ def test_headroom_is_what_arriving_work_leaves_of_the_target_share(pool: Callabl
     assert figures["headroom.end_gpus"] == pytest.approx(-4)
     assert figures["headroom.least_gpus"] == pytest.approx(-4)
     assert figures["headroom.gone_s"] == pytest.approx(32 * DAY)  # the first week with a mean under zero holds four days of twelve
+
+
+def test_work_of_less_than_an_hour_tells_no_headroom(tmp_path: Path) -> None:
+    """A trace of one job ends a second after it: its hours of work in that second are no rate at which work arrives."""
+    trace, scenario = tmp_path / "one.csv", tmp_path / "one.yaml"
+    trace.write_text("submit_s,gpus,duration_s\n0,8,3600\n", encoding="utf-8")
+    pool = "{gpu: h100-sxm, nodes: 1, offer: {owned: 1 USD/GPU/h}}"
+    work = f"{{kind: trace, format: csv, path: {trace}}}"
+    scenario.write_text(f"name: one\nworkloads: {{jobs: {work}}}\nproviders: {{p: {{pools: {{a: {pool}}}}}}}\n", encoding="utf-8")
+    run = run_plan(open_document(str(scenario)), runner=Runner(1))
+    assert run.summary.horizon_s == 1.0
+    assert not [name for name in run.summary.figures if name.startswith("headroom.")]
+    assert "Headroom at" not in summary_page(run.summary, run.tables, "")  # the chart's title
 
 
 def test_a_week_is_a_week_however_long_the_spans_are(pool: Callable[..., PoolPlan]) -> None:
