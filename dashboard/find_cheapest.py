@@ -40,7 +40,7 @@ def page() -> None:
             "Plans to try, about", min_value=1, value=60, step=10, key="cheapest-trials", persist_state="session"
         )
         confirm = confirm_at.number_input(
-            "Replications to confirm", min_value=2, value=20, step=5, key="cheapest-confirm", persist_state="session"
+            "Replications to confirm", min_value=2, value=20, step=10, key="cheapest-confirm", persist_state="session"
         )
         replications = choose_replications(replications_at, "Replications to search", scenario, key=f"cheapest-replications-{name}")
         sought: dict[str, Any] = {"over": over, "trials": int(trials), "confirm": int(confirm)}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import sim
-from sim.results.statistics import CONFIDENCE, Estimate, t_quantile
+from sim.results.statistics import CONFIDENCE, Estimate, pair_means, t_quantile
 from sim.results.summary import Summary
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
@@ -239,8 +239,9 @@ class _Trials:
         fresh = self.problem.plan(place).override("seed", fresh_seed(self.problem.scenario.seed), place="confirmation")
         fresh = fresh.override("replications", words.confirm, place="confirmation")
         run = self._run(place, fresh)
+        pairs = run.summary.intervals.pairs
         self.confirmed[place] = run.summary
-        self.upper[place] = {figure: upper_bound(run.summary.figure(figure)) for figure in self.search.limits}
+        self.upper[place] = {figure: upper_bound(run.summary.figure(figure), pairs=pairs) for figure in self.search.limits}
         return run
 
     def fallback(self) -> Run:
@@ -285,9 +286,11 @@ def _least_ratio(least: Least | None, limits: Mapping[str, float]) -> float:
     return max(ratio(least.waits[figure], limit) for figure, limit in limits.items())
 
 
-def upper_bound(figure: Estimate) -> float:
-    """The one-sided 95 % bound (Student's t) of a figure's mean over replications; infinity where fewer than two measured it."""
-    values = np.array([value for value in figure.values if value is not None])
+def upper_bound(figure: Estimate, *, pairs: bool = False) -> float:
+    """The one-sided 95 % bound (Student's t) of a figure's mean over replications, or `pairs` of them, whose halves are not independent;
+    infinity where fewer than two measured it."""
+    measured = np.array([np.nan if value is None else value for value in figure.values])
+    values = pair_means(measured) if pairs else measured[~np.isnan(measured)]
     if len(values) < 2:
         return math.inf
     return float(values.mean() + t_quantile(CONFIDENCE, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))

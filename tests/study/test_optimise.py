@@ -89,7 +89,7 @@ def test_where_no_plan_meets_the_target_the_nearest_is_named(small: Path) -> Non
 
 def test_a_plan_is_taken_only_when_fresh_demand_confirms_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound over the limit sends the search on, and the answer says that none is confirmed."""
-    monkeypatch.setattr("sim.study.optimise.upper_bound", lambda figure: (figure.mean or 0.0) + 1e6)
+    monkeypatch.setattr("sim.study.optimise.upper_bound", lambda figure, pairs: (figure.mean or 0.0) + 1e6)
     answer = answered(asked(small, "9 h", **{OWN: [2, 3]})).optimisation
     assert answer.chosen is None
     assert {one.outcome for one in answer.plans.values()} == {"unconfirmed"}
@@ -100,6 +100,8 @@ def test_the_upper_bound_is_students_one_sided_one() -> None:
     """t(0.95, 3) = 2.353 (tables); the sample 1, 2, 3, 4 has s = 1.291."""
     assert upper_bound(estimate([1.0, 2.0, 3.0, 4.0])) == pytest.approx(2.5 + 2.353363 * 1.290994 / 2, abs=1e-5)
     assert upper_bound(estimate([1.0])) == float("inf")
+    assert upper_bound(estimate([1.0, 3.0, 2.0, 4.0]), pairs=True) == pytest.approx(2.5 + 6.313752 * 0.707107 / 2**0.5, abs=1e-5)
+    assert upper_bound(estimate([1.0, 3.0]), pairs=True) == float("inf")
 
 
 def test_plans_that_cannot_be_run_are_passed_over_with_their_reason(small: Path) -> None:
