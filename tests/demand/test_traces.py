@@ -100,6 +100,28 @@ def test_an_estimate_of_nothing_is_none(tmp_path: Path) -> None:
     assert np.isnan(read_trace(path, "csv", {}, {}).estimate_s).tolist() == [True, True, True, False]
 
 
+def test_a_priority_or_estimate_that_cannot_be_read_is_counted_and_not_changed(tmp_path: Path) -> None:
+    """2.9 is not 2 and "high" not 0: such rows are not used. Empty cells, and rows that end before them, give nothing."""
+    rows = [
+        "0,1,10,7,-3",
+        "1,1,10,,",
+        "2,1,10",
+        "3,1,10,7,high",
+        "4,1,10,7,2.9",
+        "5,1,10,7,1e10",
+        "6,1,10,oops,1",
+        "7,1,10,inf,1",
+        "8,1,10,7,2.0",
+    ]
+    path = tmp_path / "jobs.csv"
+    path.write_text("\n".join(["submit_s,gpus,duration_s,estimate_s,priority", *rows]), encoding="utf-8")
+    jobs = read_trace(path, "csv", {}, {})
+    assert jobs.unusable == {"priority not a whole number from −1,000,000,000 to 1,000,000,000": 3, "estimate not a number": 2}
+    assert jobs.submit_s.tolist() == [0, 1, 2, 8]
+    assert jobs.priority.tolist() == [-3, 0, 0, 2]
+    assert np.isnan(jobs.estimate_s).tolist() == [False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("first", "notes"),
     [

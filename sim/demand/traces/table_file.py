@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.demand.table import Floats
 from sim.scenario.errors import InputError
@@ -99,6 +100,11 @@ def numbers(column: "pd.Series") -> Floats:
     import pandas as pd
 
     return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
+
+
+def blank(column: "pd.Series") -> NDArray[np.bool_]:
+    """Where the column has nothing written, or a row ends before it."""
+    return np.asarray(column.fillna("").str.strip() == "", np.bool_)
 
 
 def seconds(column: "pd.Series") -> Floats:
