@@ -27,7 +27,7 @@ MAX_EXTENDS = 8
 Key = tuple[str | int, ...]
 SET = "--set"
 NAMED_BY_USERS = (("providers",), ("pools",), ("workloads",))
-"""Mappings whose keys no schema knows: taking away what is not there is a slip, and not a default that was there already."""
+"""Mappings whose keys no schema knows: changing a part of what is not there, or taking it away, is a slip in its name."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,15 @@ class Document:
         return self.places.get(key, self.file)
 
     def override(self, dotted: str, value: Any, *, place: str = SET) -> Self:
-        """A copy with the key at ``a.b.c`` replaced, whose errors then point at `place`. None removes the key."""
+        """A copy with the key at ``a.b.c`` replaced, whose errors then point at `place`. None removes the key.
+
+        What users name themselves comes into being as a whole only, as in ``providers.cloud.pools.new`` with a mapping.
+        """
         key = split_key(dotted)
         data = copy.deepcopy(self.data)
         holder: Any = data
         for depth, part in enumerate(key[:-1]):
+            _refuse_unknown(holder, key, depth, place)
             if isinstance(holder, dict):
                 holder = holder.setdefault(part, {})
             elif isinstance(holder, list) and isinstance(part, int) and part < len(holder):
@@ -66,9 +70,7 @@ class Document:
         if isinstance(holder, list) and not (isinstance(last, int) and last < len(holder)):
             raise InputError.of(f"found index {last!r}; the list has items 0 to {len(holder) - 1}", where=place, key=dotted)
         if value is None and isinstance(holder, dict):
-            if last not in holder and key[-2:-1] in NAMED_BY_USERS:
-                known = nearest(str(last), [str(name) for name in holder]) if holder else "nothing is there"
-                raise InputError.of(f"there is no {last!r} to take away; {known}", where=place, key=dotted)
+            _refuse_unknown(holder, key, len(key) - 1, place)
             holder.pop(last, None)
         else:
             holder[last] = copy.deepcopy(value)
@@ -78,6 +80,14 @@ class Document:
     def digest(self) -> str:
         """SHA-256 of the resolved data."""
         return hashlib.sha256(json.dumps(self.data, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _refuse_unknown(holder: Any, key: Key, depth: int, place: str) -> None:
+    """InputError where `key` has at `depth` a name that users give and `holder`, which should have it, has not."""
+    part, around = key[depth], key[:depth]
+    if around[-1:] in NAMED_BY_USERS and isinstance(holder, dict) and part not in holder:
+        known = nearest(str(part), [str(name) for name in holder]) if holder else "nothing is there"
+        raise InputError.of(f"there is no {part!r} in {'.'.join(map(str, around))}; {known}", where=place, key=".".join(map(str, key)))
 
 
 def named(plans: Mapping[str, Document]) -> dict[str, Document]:

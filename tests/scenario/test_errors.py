@@ -107,16 +107,37 @@ def test_set_goes_through_the_same_validation(small: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("providers.secnd", r"there is no 'secnd' to take away; did you mean 'second'\?"),
-        ("providers.first.pools.b", "there is no 'b' to take away; known here: a"),
-        ("providers.third.pools.b", "there is no 'b' to take away; nothing is there"),
-        ("workloads.evals", "there is no 'evals' to take away; known here: merges, tunes"),
+        ("providers.secnd", r"there is no 'secnd' in providers; did you mean 'second'\?"),
+        ("providers.first.pools.b", "there is no 'b' in providers.first.pools; known here: a"),
+        ("providers.third.pools.b", "there is no 'third' in providers; known here: first, second"),
+        ("workloads.evals", "there is no 'evals' in workloads; known here: merges, tunes"),
     ],
 )
 def test_taking_away_what_is_not_there_is_a_slip(small: Path, key: str, says: str) -> None:
     """A plan without the second provider that misspells it would be the plan with it, and nobody would know."""
     with pytest.raises(InputError, match=says):
         open_document(str(small)).override(key, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("providers.secnd.pools.b.nodes", r"providers\.secnd\.pools\.b\.nodes: there is no 'secnd' in providers; did you mean 'second'\?"),
+        ("providers.first.pools.aa.nodes", r"there is no 'aa' in providers\.first\.pools; did you mean 'a'\?"),
+        ("workloads.tune.gpus", r"there is no 'tune' in workloads; did you mean 'tunes'\?"),
+    ],
+)
+def test_a_part_of_what_is_not_there_is_refused_with_the_near_name(small: Path, key: str, says: str) -> None:
+    """It would make a new pool or workload that lacks all else, and the error would be about what it lacks."""
+    with pytest.raises(InputError, match=f"^--set: .*{says}"):
+        open_document(str(small)).override(key, 8)
+
+
+def test_a_new_pool_is_set_as_a_whole(small: Path) -> None:
+    document = open_document(str(small))
+    pool = document.data["providers"]["first"]["pools"]["a"]
+    grown = document.override("providers.first.pools.new", pool).override("providers.first.pools.new.nodes", 8)
+    assert validate(grown).pools()["first", "new"].nodes == 8
 
 
 def test_taking_away_a_default_leaves_it(small: Path) -> None:

@@ -116,3 +116,12 @@ def test_an_error_of_one_plan_names_it(small: Path, key: str, value: object, say
         run_plans(scenario_documents([odd]), Runner(1))
     with pytest.raises(InputError, match=f"^(?!.*in plan).*{says}"):
         run_plans({"alone": document.override(key, value)}, Runner(1))
+
+
+def test_a_misspelt_pool_of_a_plan_is_refused_where_it_is_written(small: Path) -> None:
+    path = small.with_name("compared.yaml")
+    key = "providers.first.pools.aa.nodes"
+    path.write_text(f"extends: small.yaml\nstudy:\n  compare:\n    as it is: {{}}\n    more: {{{key}: 3}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"there is no 'aa' in providers\.first\.pools; did you mean 'a'\?") as caught:
+        scenario_documents([open_document(str(path))])
+    assert caught.value.problems[0].where == f"{path}:5:12"
