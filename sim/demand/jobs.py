@@ -17,7 +17,7 @@ from sim.demand.traces import RecordedJobs, read_trace
 from sim.scenario.errors import InputError
 from sim.scenario.scenario import Scenario
 from sim.scenario.units import format_duration
-from sim.scenario.workloads import TraceWorkload
+from sim.scenario.workloads import TraceFormat, TraceWorkload
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def open_trace(name: str, work: TraceWorkload) -> RecordedJobs:
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, form: str, columns: tuple[tuple[str, str], ...], where: tuple[tuple[str, str], ...]) -> RecordedJobs:
+def _read(path: str, form: TraceFormat, columns: tuple[tuple[str, str], ...], where: tuple[tuple[str, str], ...]) -> RecordedJobs:
     """Read once however many replications and plans replay it."""
     return read_trace(Path(path), form, dict(columns), dict(where))
 

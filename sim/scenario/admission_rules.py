@@ -25,6 +25,6 @@ def broken_admission_rules(scenario: Scenario) -> Iterator[Broken]:
         if fastest > limits.expected_wait:
             yield (
                 (*path, "expected-wait"),
-                f"found {format_duration(limits.expected_wait)}, and the fastest provider needs {format_duration(fastest)} to answer, "
+                f"found {format_duration(limits.expected_wait)}, and the fastest pool needs {format_duration(fastest)} to answer, "
                 "so that none could ever start; allow at least that",
             )

@@ -1,22 +1,27 @@
 """From a path, a shipped name or a `Document` to a validated `Scenario`; every error at once, each with its line."""
 
+import re
+from copy import deepcopy
 from importlib import resources
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
 from sim.scenario.checks import broken_rules
-from sim.scenario.document import Document, Key, read_document
+from sim.scenario.document import Document, Key, read_document, split_key
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.keys import FREE, broken_study_keys, known_keys
 from sim.scenario.nearest import nearest
 from sim.scenario.scenario import Scenario
+from sim.scenario.taking_out import may_be_due_to, near, take_out
 
 TAGS = ("kind:", "offer:")
+ROUNDS = 6
+"""Of validation, each without what was wrong in those before: a pool goes in four, after its price and its offer."""
 Words = TypeVar("Words")
 
 
@@ -38,14 +43,33 @@ def open_document(scenario: str) -> Document:
 
 def validate(document: Document) -> Scenario:
     """The scenario a document says; InputError with every problem, in the order of the file."""
-    scenario = read_words(TypeAdapter(Scenario), document)
-    broken = [
-        Problem(message, document.place(key), _dotted(key))
-        for key, message in [*broken_rules(scenario), *broken_study_keys(scenario, document.data)]
-    ]
-    if broken:
-        raise InputError(broken)
+    scenario, problems, taken = _read(document)
+    if scenario is not None:
+        rules = [one for one in broken_rules(scenario) if not (taken and may_be_due_to(one, taken))]
+        varied = [one for one in broken_study_keys(scenario, document.data) if not near(split_key(str(one[0][-1])), taken)]
+        problems += [Problem(message, document.place(key), _dotted(key)) for key, message in [*rules, *varied]]
+    if scenario is None or problems:
+        raise InputError(sorted(problems, key=_line))
     return scenario
+
+
+def _read(document: Document) -> tuple[Scenario | None, list[Problem], dict[Key, Any]]:
+    """The scenario without what is wrong in it (None where too much is), every problem, and by its key what was taken out for one."""
+    data, taken = document.data, dict[Key, Any]()
+    problems: list[Problem] = []
+    for _ in range(ROUNDS):
+        try:
+            return TypeAdapter(Scenario).validate_python(data), problems, taken
+        except ValidationError as error:
+            items = error.errors()
+        keys = [_written(item["loc"]) for item in items]
+        problems += [_problem(document, item) for item, key in zip(items, keys, strict=True) if not near(key, taken)]
+        data = deepcopy(data)
+        out = take_out(data, keys, taken)
+        if not out:
+            break
+        taken = out | taken
+    return None, problems, taken
 
 
 def read_words(kind: TypeAdapter[Words], document: Document) -> Words:
@@ -54,6 +78,12 @@ def read_words(kind: TypeAdapter[Words], document: Document) -> Words:
         return kind.validate_python(document.data)
     except ValidationError as error:
         raise InputError([_problem(document, item) for item in error.errors()]) from None
+
+
+def _line(problem: Problem) -> tuple[str, int, int]:
+    """The place of a problem, to sort by."""
+    place = re.fullmatch(r"(.*):(\d+):(\d+)", problem.where)
+    return (place[1], int(place[2]), int(place[3])) if place else (problem.where, 0, 0)
 
 
 def _problem(document: Document, item: ErrorDetails) -> Problem:

@@ -23,7 +23,7 @@ def _order(scenario: Scenario) -> Iterator[Broken]:
     tenants = [one.tenant or name for name, one in scenario.workloads.items()]
     for name in queue.fair_share.weights if queue.fair_share and not recorded else ():
         if name not in tenants:
-            yield ("policy", "queue", "fair-share", "weights", name), f"is no tenant; {nearest(name, tenants)}"
+            yield ("policy", "queue", "fair-share", "weights", name), f"is no workload's tenant; {nearest(name, tenants)}"
 
 
 def _preemption(scenario: Scenario) -> Iterator[Broken]:

@@ -17,6 +17,8 @@ MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
 SLERP_EXPERTS = 2
 MergeSource = Literal["storage", "host", "device"]
 Profile = Literal["flat", "office-hours", "diurnal"]
+TraceFormat = Literal["csv", "openb", "swf"]
+"""Each has a reader in `sim.demand.traces`."""
 
 
 def _times(value: Any) -> tuple[Any, ...]:
@@ -164,7 +166,7 @@ class TraceWorkload(_Workload):
     """
 
     kind: Literal["trace"]
-    format: str
+    format: TraceFormat
     path: Path
     columns: dict[str, str] = Field(default_factory=dict)
     where: dict[str, Any] = Field(default_factory=dict)

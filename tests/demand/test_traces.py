@@ -2,15 +2,17 @@
 
 import gzip
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.demand.traces import read_trace
+from sim.demand.traces import READERS, read_trace
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
+from sim.scenario.workloads import TraceFormat
 from sim.study.run import run_plan
 
 PHILLY = {"submit_s": "timestamp", "gpus": "num_gpus", "duration_s": "duration", "tenant": "cluster"}
@@ -161,7 +163,6 @@ def test_jobs_after_the_horizon_are_told(tmp_path: Path, small: Path) -> None:
         (b"\xff\xfe\x00\x01", "csv", {}, "not UTF-8"),
         (b"1 2 3\n", "swf", {}, "18 numbers"),
         (b"; only a header\n", "swf", {}, "no job"),
-        (b"x\n", "parquet", {}, "no trace format"),
     ],
 )
 def test_what_is_no_trace_is_refused(tmp_path: Path, content: bytes, form: str, columns: dict[str, str], says: str) -> None:
@@ -170,6 +171,10 @@ def test_what_is_no_trace_is_refused(tmp_path: Path, content: bytes, form: str, 
     path.write_bytes(content)
     with pytest.raises(InputError, match=says):
         read_trace(path, form, columns, {})
+
+
+def test_every_format_that_a_scenario_takes_has_a_reader() -> None:
+    assert set(READERS) == set(get_args(TraceFormat))
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

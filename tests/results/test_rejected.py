@@ -55,7 +55,7 @@ def test_a_workload_of_which_nothing_is_taken_has_no_wait_and_no_verdict(small: 
     [
         ({}, "rejects nothing"),
         ({"waiting-jobs": 0}, "grows only when jobs wait, so that none could ever start"),
-        ({"expected-wait": "1 min"}, r"the fastest provider needs 7\.\d+ min to answer"),
+        ({"expected-wait": "1 min"}, r"the fastest pool needs 7\.\d+ min to answer"),
         ({"waiting-jobs": -1}, "0 or more"),
     ],
 )

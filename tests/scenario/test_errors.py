@@ -52,6 +52,61 @@ def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     assert any("an offer is exactly one of owned, reserved, block, on-demand, spot" in line and line.startswith("F:12:") for line in found)
 
 
+NOT_IN_ORDER = """\
+name: broken
+horizon: 5
+workloads:
+  jobs: {kind: trace, format: tarball, path: jobs.csv}
+providers:
+  our: {pools: {base: {gpu: h100-sxm, nodes: -3, offer: {on-demand: 3.10}}}}
+  cloud: {pools: {h100: {gpu: h100-sxm, nodes: 1, offer: {on-demand: 3.10 USD/GPU/h}}}}
+policy: {routing: {prefer: [our, ours, cloud, clown], overflow-when: {expected-wait: 10 min}}}
+study: {sweep: {providers.our.pools.base.nodes: [1, 2], providers.cloud.pools.h200.nodes: [0, 1]}}
+"""
+
+
+def test_rules_are_told_of_beside_what_cannot_be_read(tmp_path: Path) -> None:
+    """In the order of the file, and only those that no mending of the rest would mend: ours is there, though it has no usable pool."""
+    path = tmp_path / "broken.yaml"
+    path.write_text(NOT_IN_ORDER, encoding="utf-8")
+    found = [line.split("; ")[0] for line in problems(path)]
+    assert found == [
+        "F:2:1: horizon: found 5, which has no unit",
+        "F:4:23: workloads.jobs.format: found 'tarball'",
+        "F:6:39: providers.our.pools.base.nodes: found -3",
+        "F:6:58: providers.our.pools.base.offer.on-demand: found 3.1, which has no unit",
+        "F:8:34: policy.routing.prefer.1: found 'ours', which is no provider or provider.pool",
+        "F:8:47: policy.routing.prefer.3: found 'clown', which is no provider or provider.pool",
+        "F:9:57: study.sweep.providers.cloud.pools.h200.nodes: there is no 'h200' in providers.cloud.pools",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ({"workloads.tunes.deadline": "3 h", "policy.queue": {"order": "edf"}}, {"workloads.tunes.deadline": 3}),
+        ({"replications": 2, "until": {"figure": "wait.mean", "within": "5%", "at-most": 3}}, {"replications": "two"}),
+        ({"policy.preemption": {"policy": "priority"}, "workloads.tunes.priority": 2}, {"workloads.tunes.priority": "high"}),
+        ({"providers.second.quotas": {"on-demand": 8}}, {"providers.second.pools.b.nodes": -1}),
+        ({"workloads.tunes.tenant": "red", "policy.queue": {"order": "fair-share", "fair-share": {"weights": {"red": 2}}}},
+         {"workloads.tunes.kind": "dance"}),
+        ({"study": {"sweep": {"policy.routing.overflow-when.expected-wait": ["1 h", "2 h"]}}}, {"policy.routing.overflow-when": "late"}),
+        ({}, {"providers.first": {"pools": {}}}),
+        ({}, {"workloads": {"bad name!": {"kind": "trace", "format": "csv", "path": "jobs.csv"}}}),
+    ],
+)  # fmt: skip
+def test_no_rule_is_broken_for_what_was_taken_out_alone(small: Path, right: dict[str, object], wrong: dict[str, object]) -> None:
+    """One slip, one error: nothing is said of rules that hold once it is mended."""
+    document = open_document(str(small))
+    for key, value in right.items():
+        document = document.override(key, value)
+    validate(document)
+    ((key, value),) = wrong.items()
+    with pytest.raises(InputError) as caught:
+        validate(document.override(key, value))
+    assert len(caught.value.problems) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

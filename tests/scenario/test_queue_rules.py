@@ -18,7 +18,7 @@ from sim.study.replication import replicate
     [
         ({"queue": {"order": "edf"}}, "no workload has a deadline; add 'deadline: 24 h' to one"),
         ({"queue": {"order": "fifo", "fair-share": {}}}, "found fair-share beside 'order: fifo', which does not read it"),
-        ({"queue": {"order": "fair-share", "fair-share": {"weights": {"merge": 2}}}}, r"is no tenant; did you mean 'merges'\?"),
+        ({"queue": {"order": "fair-share", "fair-share": {"weights": {"merge": 2}}}}, r"is no workload's tenant; did you mean 'merges'\?"),
         ({"queue": {"backfill": "eazy"}}, "found 'eazy'; one of 'none', 'easy' or 'conservative' would do"),
         ({"preemption": {"policy": "priority"}}, "all workloads have the same; give some a higher 'priority'"),
         ({"preemption": {"policy": "workloads"}}, "of and by go together"),
