@@ -11,6 +11,7 @@ from sim.scenario.quota_rules import broken_quota_rules
 from sim.scenario.routing_rules import broken_routing_rules
 from sim.scenario.scenario import Scenario
 from sim.scenario.supply_rules import broken_supply_rules
+from sim.scenario.units import format_duration
 from sim.scenario.workloads import TraceWorkload
 
 
@@ -35,7 +36,8 @@ def _horizon(scenario: Scenario) -> Iterator[Broken]:
             f"is missing, and workload {drawn[0]!r} has no end of its own; add one, as in 'horizon: 90 d'",
         )
     if scenario.horizon is not None and scenario.warmup >= scenario.horizon:
-        yield ("warmup",), "is not shorter than the horizon; nothing would be left to measure"
+        warmup, horizon = format_duration(scenario.warmup), format_duration(scenario.horizon)
+        yield ("warmup",), f"found {warmup}, which leaves nothing of the horizon of {horizon} to measure; a shorter one would do"
 
 
 def _capacity(scenario: Scenario) -> Iterator[Broken]:

@@ -143,10 +143,15 @@ Fraction = Annotated[
 def _parse_growth(value: object) -> float:
     """``10%/month`` as the rate's continuous growth exponent per second."""
     parts = split_quantity(value)
-    if parts is None or parts[1] not in GROWTH_UNITS or parts[0] <= -100:
+    if parts is None or parts[1] not in GROWTH_UNITS:
         raise PydanticCustomError(
             "growth", "found {found}; growth takes one of {names}, as in '10%/month'",
             {"found": repr(value), "names": ", ".join(GROWTH_UNITS)},
+        )  # fmt: skip
+    if parts[0] <= -100:
+        raise PydanticCustomError(
+            "growth", "found {found}, which leaves nothing; more than -100{unit} would do, as in '-10{unit}'",
+            {"found": repr(value), "unit": parts[1]},
         )  # fmt: skip
     return math.log1p(parts[0] / 100) / GROWTH_UNITS[parts[1]]
 

@@ -48,6 +48,9 @@ def test_no_unit_no_guess(text: object) -> None:
         (Rate, "50/day", "did you mean '/d'?"),
         (Duration, "9 GPUs", "whose unit 'GPUs' does not fit; a duration takes"),
         (Price, "1e300 USD/GPU/h", "found '1e300 USD/GPU/h'; a price is never that large"),
+        (Growth, "-150%/month", "found '-150%/month', which leaves nothing; more than -100%/month would do, as in '-10%/month'"),
+        (Growth, "-100%/y", "which leaves nothing; more than -100%/y would do"),
+        (Growth, "5%", "growth takes one of %/d, %/w, %/month, %/y"),
         (Annotated[int, Whole(0, "the number of nodes")], 10**8, "the number of nodes is never more than 10000000"),
     ],
 )
