@@ -70,8 +70,9 @@ def test_why_names_the_plans_of_a_study(tmp_path: Path, capsys: pytest.CaptureFi
     assert f"holds plans; give the folder of one, as in {str(tmp_path / 'plans' / 'plan 1')!r}; there are 'plan 1', 'plan 2'" in said
 
 
-def test_a_device_near_a_known_one_ends_in_one_question(capsys: pytest.CaptureFixture[str]) -> None:
-    said = _said(["estimate", "merge", "--model", "llama-3.1-8b", "--devices", "h100"], capsys)
+@pytest.mark.parametrize("device", ["h100", "H100-SXM"])
+def test_a_device_near_a_known_one_ends_in_one_question(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = _said(["estimate", "merge", "--model", "llama-3.1-8b", "--devices", device], capsys)
     assert "h100-sxm" in known_devices()
     assert said.rstrip().endswith("did you mean 'h100-sxm'?")
 

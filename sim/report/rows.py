@@ -188,5 +188,5 @@ def basis_lines(summary: Summary) -> list[str]:
     if not summary.bases:
         lines.append("durations are the trace's own; no calibration was used")
     for name, reasons in summary.unusable.items():
-        lines += [f"{name}: {count:,} rows not used: {reason}" for reason, count in reasons.items()]
+        lines += [f"{name}: {count:,} {'row' if count == 1 else 'rows'} not used: {reason}" for reason, count in reasons.items()]
     return [*lines, *notes_of(summary), *summary.notes]

@@ -15,9 +15,10 @@ from sim.scenario.checks import broken_rules
 from sim.scenario.document import Document, Key, read_document, split_key
 from sim.scenario.errors import InputError, Problem
 from sim.scenario.keys import FREE, broken_study_keys, known_keys
-from sim.scenario.nearest import nearest
+from sim.scenario.nearest import meant, nearest
 from sim.scenario.scenario import Scenario
 from sim.scenario.taking_out import may_be_due_to, near, take_out
+from sim.scenario.workloads import KINDS
 
 TAGS = ("kind:", "offer:")
 ROUNDS = 6
@@ -95,24 +96,34 @@ def _problem(document: Document, item: ErrorDetails) -> Problem:
         return Problem(f"is not a key here; {nearest(str(key[-1]), known)}", place, _dotted(key))
     if kind == "missing":
         return Problem(f"is missing: add '{key[-1]}: …'", place, _dotted(key))
+    if kind == "kind":
+        return Problem(_no_kind(found), place, _dotted(key))
+    if kind == "literal_error":
+        words = item["ctx"]["expected"]
+        near_word = meant(str(found), re.findall("'([^']*)'", words))
+        return Problem(f"found {_short(found)}; {near_word or f'one of {words} would do'}", place, _dotted(key))
     messages = {
-        "literal_error": "found {found}; one of {expected} would do",
         "string_type": "found {found}, which is not text; put it in quotes or write a word",
         "dict_type": "found {found}; a mapping of keys and values would do",
         "model_type": "found {found}; a mapping of keys and values would do",
         "tuple_type": "found {found}; a list, as in [a, b], would do",
         "too_short": "is empty; give at least one",
         "string_pattern_mismatch": "found {found}; a name has letters, digits, - and _ only (a plan's also spaces)",
-        "kind": "found {found}; one of merge, training, evaluation, trace would do, as in 'kind: training'",
     }
-    if kind == "kind":
-        found = found.get("kind") if isinstance(found, dict) else found
     shown = _short(found)
     if kind in messages:
-        message = messages[kind].format(found=shown, expected=(item.get("ctx") or {}).get("expected", ""))
+        message = messages[kind].format(found=shown)
     else:
         message = item["msg"] if item["msg"].startswith(("found", "the shares")) else f"found {shown}; {item['msg']}"
     return Problem(message, place, _dotted(key))
+
+
+def _no_kind(work: object) -> str:
+    """What is wrong with the kind of a workload, or with what stands in the place of one."""
+    kind = work.get("kind") if isinstance(work, dict) else work
+    found = "has no kind" if kind is None else f"found {_short(kind)}"
+    would_do = meant(str(kind), KINDS) or f"one of {', '.join(KINDS)} would do, as in 'kind: training'"
+    return f"{found}; {would_do}"
 
 
 def _short(found: object) -> str:

@@ -38,8 +38,8 @@ class Serving(Word):
 
     model: str
     gpus: Annotated[int, Whole(1, "the number of GPUs of a replica")] = 1
-    prompt: Annotated[int, Whole(1, "the tokens of a prompt")] = 800
-    output: Annotated[int, Whole(1, "the tokens of an answer")] = 220
+    prompt: Annotated[int, Whole(1, "the number of tokens in a prompt")] = 800
+    output: Annotated[int, Whole(1, "the number of tokens in an answer")] = 220
     tpot: PositiveDuration | None = None
     rate: Rate | None = None
 

@@ -20,4 +20,4 @@ class Until(Word):
 
     figure: str
     within: Annotated[Fraction, AfterValidator(_above_zero)]
-    at_most: Annotated[int, Whole(2, "the most replications")] = 100
+    at_most: Annotated[int, Whole(2, "the largest number of replications")] = 100

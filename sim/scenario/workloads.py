@@ -17,6 +17,7 @@ MergeMethod = Literal["linear", "slerp", "task-arithmetic", "ties", "dare-ties"]
 SLERP_EXPERTS = 2
 MergeSource = Literal["storage", "host", "device"]
 Profile = Literal["flat", "office-hours", "diurnal"]
+KINDS = ("merge", "training", "evaluation", "trace")
 TraceFormat = Literal["csv", "openb", "swf"]
 """Each has a reader in `sim.demand.traces`."""
 
@@ -42,7 +43,7 @@ class Arrivals(Word):
     at: Times = ()
     profile: Profile = "flat"
     growth: Growth = 0.0
-    batch: Annotated[int, Whole(1, "jobs that arrive together")] = 1
+    batch: Annotated[int, Whole(1, "the number of jobs that arrive together")] = 1
 
     @model_validator(mode="after")
     def _rate_or_times(self) -> Self:
@@ -131,7 +132,9 @@ class TrainingWorkload(_Workload):
     precision: Precision = "bf16"
     gpus: Annotated[Mix, MixOf(1, "the number of GPUs")] = ONE
     sequence: Annotated[int, Whole(16, "the sequence length in tokens")] = 4096
-    tokens_per_gpu: Annotated[int, Whole(16, "tokens a GPU sees between two optimiser steps"), Field(validate_default=True)] = 16384
+    tokens_per_gpu: Annotated[
+        int, Whole(16, "the number of tokens a GPU sees between two optimiser steps"), Field(validate_default=True)
+    ] = 16384
     checkpoint: PositiveDuration | None = None
     elastic: ElasticTraining | None = None
 
@@ -176,7 +179,7 @@ class TraceWorkload(_Workload):
 
 def _kind(value: Any) -> str | None:
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return f"kind:{kind}" if kind in ("merge", "training", "evaluation", "trace") else None
+    return f"kind:{kind}" if kind in KINDS else None
 
 
 Workload = Annotated[
@@ -187,6 +190,6 @@ Workload = Annotated[
     Discriminator(
         _kind,
         custom_error_type="kind",
-        custom_error_message="needs 'kind', one of merge, training, evaluation, trace",
+        custom_error_message=f"needs 'kind', one of {', '.join(KINDS)}",
     ),
 ]

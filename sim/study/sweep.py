@@ -23,7 +23,7 @@ from sim.results.summary import Summary
 from sim.scenario.document import Document
 from sim.scenario.errors import InputError
 from sim.scenario.loading import validate
-from sim.scenario.nearest import nearest
+from sim.scenario.nearest import meant
 from sim.study.pareto import front
 from sim.study.preparation import prepare
 from sim.study.run import Run, finished_runs
@@ -121,7 +121,7 @@ def _refuse_target(target: str, workloads: list[str]) -> None:
     ends = [f"{what}.{statistic}" for what in ("wait", "jct", "slowdown") for statistic in STATISTICS]
     known = [*ends, *(f"workload.{name}.{end}" for name in workloads for end in ends)]
     if target not in known:
-        message = nearest(target, known) if "did you" in nearest(target, known) else f"one like {WAIT} or {known[len(ends)]} would do"
+        message = meant(target, known) or f"one like {WAIT} or {known[len(ends)]} would do"
         raise InputError.of(f"found {target!r}, which is no figure to keep low beside the cost; {message}", where="--target")
 
 

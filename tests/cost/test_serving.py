@@ -187,7 +187,7 @@ def test_an_estimate_from_measured_stacks_says_from_which() -> None:
     [
         ({"gpus": "3"}, "--gpus: found 3; a replica of llama-3.1-8b shares out its 8 heads of keys and values, over 1, 2, 4 or 8 GPUs"),
         ({"model": "llama-3-8b"}, "--model: found model 'llama-3-8b'"),
-        ({"prompt": "0"}, "--prompt: found 0; the tokens of a prompt"),
+        ({"prompt": "0"}, "--prompt: found 0; the number of tokens in a prompt is a whole number, 1 or more"),
         ({"tpot": "60"}, "--tpot: found '60', which has no unit"),
         ({"rate": "6"}, "--rate: found '6', which has no unit"),
     ],

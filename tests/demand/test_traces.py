@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.demand.traces import READERS, read_trace
+from sim.report.rows import basis_lines
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
 from sim.scenario.workloads import TraceFormat
@@ -143,6 +144,15 @@ def test_a_row_that_cannot_be_used_begins_nothing(tmp_path: Path) -> None:
     path.write_text("submit_s,gpus,duration_s\n5,0,10\n86400,2,10\n", encoding="utf-8")
     (note,) = read_trace(path, "csv", {}, {}).notes
     assert "its first job, 1 d into the file" in note
+
+
+def test_rows_that_are_not_used_are_told_one_or_many(tmp_path: Path, small: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("submit_s,gpus,duration_s\n0,2,10\n1,0,10\n2,2,0\n3,2,0\n", encoding="utf-8")
+    document = open_document(str(small)).override("workloads.merges", {"kind": "trace", "format": "csv", "path": str(path)})
+    lines = basis_lines(run_plan(document.override("replications", 1).override("horizon", "2 d")).summary)
+    assert "merges: 1 row not used: asks for no GPU" in lines
+    assert "merges: 2 rows not used: no duration above 0" in lines
 
 
 def test_jobs_after_the_horizon_are_told(tmp_path: Path, small: Path) -> None:

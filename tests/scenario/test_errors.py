@@ -195,6 +195,21 @@ def test_a_new_pool_is_set_as_a_whole(small: Path) -> None:
     assert validate(grown).pools()["first", "new"].nodes == 8
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("workloads.tunes.kind", "trainning", "found 'trainning'; did you mean 'training'?"),
+        ("workloads.tunes.kind", None, "has no kind; one of merge, training, evaluation, trace would do, as in 'kind: training'"),
+        ("workloads.tunes", {"kind": "trace", "format": "cvs", "path": "jobs.csv"}, "found 'cvs'; did you mean 'csv'?"),
+        ("workloads.merges.arrivals.batch", 0, "found 0; the number of jobs that arrive together is a whole number, 1 or more"),
+    ],
+)
+def test_a_word_near_a_known_one_is_taken_for_it(small: Path, key: str, value: object, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        validate(open_document(str(small)).override(key, value))
+    assert [problem.message for problem in caught.value.problems] == [says]
+
+
 def test_taking_away_a_default_leaves_it(small: Path) -> None:
     document = open_document(str(small))
     assert validate(document.override("workloads.merges.deadline", None)) == validate(document)
