@@ -89,7 +89,7 @@ def test_where_no_plan_meets_the_target_the_nearest_is_named(small: Path) -> Non
 
 def test_a_plan_is_taken_only_when_fresh_demand_confirms_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound over the limit sends the search on, and the answer says that none is confirmed."""
-    monkeypatch.setattr("sim.study.optimise.upper_bound", lambda figure, pairs: (figure.mean or 0.0) + 1e6)
+    monkeypatch.setattr("sim.study.optimise.upper_bound", lambda figure, **_: (figure.mean or 0.0) + 1e6)
     answer = answered(asked(small, "9 h", **{OWN: [2, 3]})).optimisation
     assert answer.chosen is None
     assert {one.outcome for one in answer.plans.values()} == {"unconfirmed"}
