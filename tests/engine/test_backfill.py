@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
 from sim.demand.traces import read_trace
+from sim.engine.absences import Absence
 from sim.engine.autoscaler import autoscale
 from sim.engine.backfill.conservative import Conservative
 from sim.engine.backfill.easy import Easy, Reservation
@@ -20,6 +21,7 @@ from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
 from sim.scenario.elastic import Elastic
 from tests.engine.test_conservation import most_used
+from tests.engine.test_reclaims import taking
 from tests.engine.test_volatile_pool import failing
 
 MakePool = Callable[..., PoolPlan]
@@ -150,6 +152,14 @@ def test_who_waits_for_a_repair_is_not_overtaken_beyond_it(pool: MakePool, backf
     rows = [(20.0, 16, 10.0, 1.0), (21.0, 8, 100.0, 1.0), (22.0, 8, 20.0, 1.0)]
     broken = pool(2, 8, changes=(failing([(10.0, 40.0, {1})]),))
     assert simulate(table(rows), [broken], queue=QueueTerms(backfill=backfill)).start_s.tolist() == [50.0, 60.0, 22.0]
+
+
+def test_a_reservation_on_a_node_that_is_announced_to_go_is_made_anew(pool: MakePool) -> None:
+    """By EASY the first in line is to have the node that is free at 10 s, beside which 13 s of work go ahead. At 5 s that node is announced
+    to go: it is to have the other one at 20 s, and 100 s of work that come at 6 s do not go there before it."""
+    rows = [(0.0, 8, 10.0, 1.0), (0.0, 2, 20.0, 1.0), (1.0, 8, 5.0, 1.0), (2.0, 2, 13.0, 1.0), (6.0, 4, 100.0, 1.0)]
+    plan = pool(2, 8, changes=taking([[], [Absence(5.0, 1000.0, np.inf)]]))
+    assert simulate(table(rows), [plan], queue=QueueTerms(backfill="easy")).start_s.tolist() == [0.0, 0.0, 20.0, 2.0, 25.0]
 
 
 @pytest.mark.parametrize("backfill", ["easy", "conservative"])

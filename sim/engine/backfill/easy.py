@@ -73,7 +73,7 @@ class Easy:
     def _reservation(self, job: int) -> Reservation:
         """When the job fits by the estimated ends on the nodes that are here, else with those that are due."""
         kept = self._reserved
-        if kept is None or kept.job != job or kept.until_s < self._room.clock._now:
+        if kept is None or kept.job != job or not self._still_holds(kept):
             gpus, placement = self._room.gpus[job], self._room.placement
             if gpus > placement.capacity:
                 kept = self._with_due(job)
@@ -85,6 +85,13 @@ class Easy:
                 kept = Reservation(job, *self._one_node(placement, gpus))
             self._reserved = kept
         return kept
+
+    def _still_holds(self, kept: Reservation) -> bool:
+        """Whether it is not past and its nodes are open: who closes one (a provider that will take it, a quota) does not say so."""
+        placement = self._room.placement
+        if kept.until_s < self._room.clock._now:
+            return False
+        return not isinstance(placement, PackedNodes) or all(map(placement.is_open, kept.nodes))
 
     def _with_due(self, job: int) -> Reservation:
         """When enough nodes will have come, and those that it needs here are free; now, and all that is here, where nobody knows."""
@@ -146,9 +153,8 @@ class Easy:
         kept = self._reservation(room.queue.head())
         until = kept.until_s
         if isinstance(placement, PackedNodes):
-            nodes = [node for node in kept.nodes if placement.is_open(node)]
-            waits_for_all = gpus_of[kept.job] > placement.capacity == len(nodes) * placement.gpus_per_node
-            left = fitting if waits_for_all else self._start_beside(fitting, placement, nodes)
+            waits_for_all = gpus_of[kept.job] > placement.capacity == len(kept.nodes) * placement.gpus_per_node
+            left = fitting if waits_for_all else self._start_beside(fitting, placement, kept.nodes)
         else:
             spare = placement.free + self._freed_by(until) + kept.coming - gpus_of[kept.job]
             left = self._start_spare(fitting, placement, spare)
