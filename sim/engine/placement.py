@@ -24,6 +24,11 @@ class Placement(Protocol):
     @property
     def free(self) -> int: ...
 
+    @property
+    def nodes(self) -> int:
+        """Nodes that ever were here, open or closed."""
+        ...
+
     def take(self, gpus: int) -> Place | bool:
         """Take GPUs for a gang; False when it does not fit now."""
         ...
@@ -208,6 +213,10 @@ class SpreadGpus:
     def __init__(self, nodes: int, gpus_per_node: int) -> None:
         self.gpus_per_node = gpus_per_node
         self.free = self.capacity = nodes * gpus_per_node
+
+    @property
+    def nodes(self) -> int:
+        return self.capacity // self.gpus_per_node
 
     def fits(self, gpus: int) -> bool:
         return gpus <= self.free

@@ -293,8 +293,16 @@ class Pool:
     def deliver(self, nodes: int) -> None:
         """Add nodes now and let the queue have them."""
         self.placement.add_nodes(nodes)
-        self._records.note_capacity(self.index, self.clock.now, self.placement.capacity)
+        self._note_held()
         self.serve()
+
+    @property
+    def held(self) -> int:
+        """Nodes that are here, those that a quota holds back included."""
+        return self.placement.nodes
+
+    def _note_held(self) -> None:
+        self._records.note_capacity(self.index, self.clock._now, self.held * self.plan.gpus_per_node)
 
     def note_closed(self, gpus: int) -> None:
         """Note that so many of the GPUs held may not be leased now."""

@@ -236,9 +236,6 @@ class VolatilePool(InterruptiblePool):
         if self._outages and new:
             self._count_broken(len(new))
 
-    def _note_held(self) -> None:
-        self._records.note_capacity(self.index, self.clock._now, self.held * self.plan.gpus_per_node)
-
     # What a broker and the ledger ask
 
     def _stop_paying(self, node: int) -> None:

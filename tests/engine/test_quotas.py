@@ -13,6 +13,7 @@ from sim.engine.pool import PoolPlan
 from sim.engine.queue_terms import QueueTerms
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
+from sim.results.blocked import REASONS, blocked_seconds
 from tests.engine.test_reclaims import SPELL, absences, taking
 from tests.engine.test_volatile_pool import assert_conserved, table
 
@@ -82,3 +83,15 @@ def test_nodes_that_expire_take_nothing_from_a_quota_that_the_others_fill(pool: 
     records = simulate(jobs, [plan, pool(2, 8)], routing=RoutingTerms(overflow_s=1e6))
     assert records.pool.tolist() == [0, 0, 0]
     assert records.start_s.tolist() == [50.0, 130.0, 500.0]
+
+
+def test_a_delivery_adds_to_the_nodes_held_whatever_the_quota_holds_back(pool: Callable[..., PoolPlan]) -> None:
+    """While the other pool uses the quota up, a fourth node comes: four are held, all closed, and a gang waits for the quota alone."""
+    leased = {"keep_warm_s": 0.0, "quota": ("p on-demand", 16)}
+    jobs = table([(0.0, 16, 100.0), (1.0, 16, 10.0)])
+    plans = [pool(2, 8, **leased), pool(3, 8, deliveries=((50.0, 1),), promised=(50.0,), **leased)]
+    records = simulate(jobs, plans, routing=RoutingTerms("round-robin"))
+    assert [(at, gpus) for which, at, gpus in records.capacity if which == 1] == [(0.0, 24), (50.0, 32)]
+    assert (1, 50.0, 32) in records.closed
+    reasons = dict(zip(REASONS, blocked_seconds(jobs, records)[1].tolist(), strict=True))
+    assert {reason: waited for reason, waited in reasons.items() if waited} == {"quota": 99.0}
