@@ -17,9 +17,11 @@ def nodes_of(place: Place) -> Sequence[int]:
 
 
 class Placement(Protocol):
-    """What a pool asks of its GPUs. `free` and `capacity` count those on which a gang may be placed."""
+    """What a pool asks of its GPUs. `free` and `capacity` count those on which a gang may be placed, `changes` how often nodes were added,
+    closed or opened."""
 
     capacity: int
+    changes: int
 
     @property
     def free(self) -> int: ...
@@ -51,7 +53,7 @@ class PackedNodes:
 
     def __init__(self, nodes: int, gpus_per_node: int) -> None:
         self.gpus_per_node = gpus_per_node
-        self.capacity = 0
+        self.capacity = self.changes = 0
         self._open = gpus_per_node + 1
         self._full = self._open + gpus_per_node
         self._level: list[int] = []
@@ -83,6 +85,7 @@ class PackedNodes:
             full.append(len(self._level))
             self._level.append(self._full)
         self.capacity += count * self.gpus_per_node
+        self.changes += 1
         if full:
             self._mask |= 1 << self._full
 
@@ -93,6 +96,7 @@ class PackedNodes:
             return
         self._move(node, self._level[node] - self._open)
         self.capacity -= self.gpus_per_node
+        self.changes += 1
 
     def open(self, node: int) -> None:
         """Let gangs have a closed node's free GPUs again, where nothing else has it closed."""
@@ -101,6 +105,7 @@ class PackedNodes:
             return
         self._move(node, self._level[node] + self._open)
         self.capacity += self.gpus_per_node
+        self.changes += 1
 
     def is_open(self, node: int) -> bool:
         """Whether gangs may be placed on the node."""
@@ -213,6 +218,7 @@ class SpreadGpus:
     def __init__(self, nodes: int, gpus_per_node: int) -> None:
         self.gpus_per_node = gpus_per_node
         self.free = self.capacity = nodes * gpus_per_node
+        self.changes = 0
 
     @property
     def nodes(self) -> int:
@@ -224,6 +230,7 @@ class SpreadGpus:
     def add_nodes(self, count: int) -> None:
         self.free += count * self.gpus_per_node
         self.capacity += count * self.gpus_per_node
+        self.changes += 1
 
     def take(self, gpus: int) -> Place | bool:
         if gpus > self.free:

@@ -163,6 +163,15 @@ def test_a_reservation_on_a_node_that_is_announced_to_go_is_made_anew(pool: Make
 
 
 @pytest.mark.parametrize("backfill", ["easy", "conservative"])
+def test_a_node_that_comes_is_had_at_once_where_another_went(pool: MakePool, backfill: str) -> None:
+    """Of three nodes two are at work, and the third is away until 50 s: one that nobody waits for is announced to go before, so that as
+    many nodes are open as when the first in line was planned."""
+    rows = [(2.0, 8, 98.0, 1.0), (2.0, 8, 998.0, 1.0), (20.0, 8, 10.0, 1.0)]
+    plan = pool(3, 8, changes=taking([[], [Absence(40.0, 5000.0, np.inf)], [Absence(1.0, 1.0, 50.0)]]))
+    assert simulate(table(rows), [plan], queue=QueueTerms(backfill=backfill)).start_s.tolist() == [2.0, 2.0, 50.0]
+
+
+@pytest.mark.parametrize("backfill", ["easy", "conservative"])
 def test_who_waits_for_an_elastic_pool_to_grow_is_not_overtaken_beyond_it(pool: MakePool, backfill: str) -> None:
     """One node at first, a second asked for once the gang of both has waited a minute, and 30 s later there."""
     word = Elastic.model_validate({"min": 1, "max": 2, "scale-up": {"queue-wait": "1 min"}, "idle": "1 h", "every": "10 s"})

@@ -41,6 +41,7 @@ class Conservative:
         self._late = False
         self._blocked = False
         self._due: dict[int, int] = {}
+        self._changes = room.placement.changes
         self._capacity = room.placement.capacity
         self._here = self._open_nodes()
 
@@ -93,7 +94,7 @@ class Conservative:
         if len(self.planned_s) > self._room.window:
             return
         self._know_overdue()
-        if self._late or self._blocked or self._room.placement.capacity != self._capacity:
+        if self._late or self._blocked or self._room.placement.changes != self._changes:
             self.serve()
         else:
             self._blocked = not self._plan(job)
@@ -152,13 +153,21 @@ class Conservative:
     def _know_changed_nodes(self) -> None:
         """Where nodes went or are late, or are held longer than was estimated, plan everybody anew; let plans have those that came."""
         placement = self._room.placement
-        on_nodes = (node for job in self.planned_s for node in self._on[job] if node > WHOLE)
-        if self._late or (isinstance(placement, PackedNodes) and not all(map(placement.is_open, on_nodes))):
+        if placement.changes == self._changes and not self._late:
+            return
+        before, self._here = self._here, self._open_nodes()
+        had, self._capacity = self._capacity, placement.capacity
+        self._changes = placement.changes
+        if self._late or self._planned_on() - self._here:
             self._plan_anew()
-        elif placement.capacity > self._capacity:
-            self._take_up_those_that_came()
-        if placement.capacity != self._capacity:
-            self._capacity, self._here = placement.capacity, self._open_nodes()
+        elif isinstance(placement, PackedNodes):
+            self._take_up_nodes(self._here - before)
+        elif placement.capacity > had:
+            self._take_up_gpus(placement.capacity - had)
+
+    def _planned_on(self) -> set[int]:
+        """Nodes, those that are due aside, that somebody who waits is to have."""
+        return {node for job in self.planned_s for node in self._on[job] if node > WHOLE}
 
     def _plan_anew(self) -> None:
         """In the order in which they were planned, until the first for whom nobody knows a place any more."""
@@ -173,20 +182,20 @@ class Conservative:
             if not self._plan(job):
                 return
 
-    def _take_up_those_that_came(self) -> None:
+    def _take_up_nodes(self, came: set[int]) -> None:
         """What was planned on the first nodes that were due is now on those that are here."""
-        if isinstance(self._room.placement, PackedNodes):
-            fresh = sorted(self._open_nodes() - self._here)
-            for (absent, due), node in zip(list(self._due.items()), (node for node in fresh if not self._nodes.get(node)), strict=False):
-                del self._due[absent]
-                planned = self._nodes.pop(due)
-                del planned[absent]
-                self._nodes[node] = planned
-                for job in planned:
-                    self._on[job] = tuple(node if one == due else one for one in self._on[job])
-            self._freed.update(fresh)
-            return
-        came = self._room.placement.capacity - self._capacity
+        fresh = sorted(came)
+        for (absent, due), node in zip(list(self._due.items()), (node for node in fresh if not self._nodes.get(node)), strict=False):
+            del self._due[absent]
+            planned = self._nodes.pop(due)
+            del planned[absent]
+            self._nodes[node] = planned
+            for job in planned:
+                self._on[job] = tuple(node if one == due else one for one in self._on[job])
+        self._freed.update(fresh)
+
+    def _take_up_gpus(self, came: int) -> None:
+        """The first GPUs that were due are held no longer by who is no job."""
         for absent in list(self._due):
             still = self._nodes[WHOLE].pop(absent)
             if still.gpus > came:
