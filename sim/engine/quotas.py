@@ -91,9 +91,9 @@ class Member:
     def balance(self, left: int) -> bool:
         """Open as many free nodes as `left` GPUs allow, and no more; whether any was opened."""
         nodes, allowed, had = self._nodes, left // self.size, len(self._closed)
-        free = nodes.whole_nodes_free()
-        warm = dict(self.warm()) if len(free) > allowed else {}
-        for node in sorted(free, key=lambda node: warm.get(node, 0.0))[: max(len(free) - allowed, 0)]:
+        excess = nodes.free_whole_nodes - allowed
+        warm = dict(self.warm()) if excess > 0 else {}
+        for node in sorted(nodes.whole_nodes_free(), key=lambda node: warm.get(node, 0.0))[: max(excess, 0)]:
             self.give_up(node)
             nodes.close(node)
             self._closed.append(node)
@@ -106,7 +106,7 @@ class Member:
 
     def warm(self) -> Iterator[tuple[int, float]]:
         """Free nodes that are still leased, and until when they would be kept."""
-        for node in self._nodes.whole_nodes_free():
+        for node in (*self._nodes.whole_nodes_free(), *self._nodes.aside):
             until = self.pool.leases.warm_until(node)
             if until >= self.pool.clock.now:
                 yield node, until

@@ -95,3 +95,12 @@ def test_a_delivery_adds_to_the_nodes_held_whatever_the_quota_holds_back(pool: C
     assert (1, 50.0, 32) in records.closed
     reasons = dict(zip(REASONS, blocked_seconds(jobs, records)[1].tolist(), strict=True))
     assert {reason: waited for reason, waited in reasons.items() if waited} == {"quota": 99.0}
+
+
+def test_nodes_that_easy_puts_aside_for_the_first_in_line_count_under_the_quota(pool: Callable[..., PoolPlan]) -> None:
+    """Of 40 GPUs a gang has 24 until 20 s, and who is first in line is to have 32 then: beside it one node is free for the third job, which
+    leaves one for the fourth that asks for two, though eight nodes are there."""
+    rows = [(0.0, 24, 20.0), (1.0, 32, 10.0), (2.0, 8, 100.0), (3.0, 16, 5.0)]
+    plan = pool(8, 8, keep_warm_s=0.0, quota=("p on-demand", 40))
+    records = simulate(table(rows), [plan], queue=QueueTerms(backfill="easy"))
+    assert records.start_s.tolist() == [0.0, 20.0, 2.0, 30.0]

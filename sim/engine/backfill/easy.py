@@ -169,16 +169,14 @@ class Easy:
     def _start_beside(self, jobs: list[int], placement: PackedNodes, nodes: list[int]) -> list[int]:
         """Start jobs on other nodes than these; those that do not fit."""
         gpus_of, left = self._room.gpus, []
-        for node in nodes:
-            placement.close(node)
+        placement.set_aside(nodes)
         for job in jobs:
             place = placement.take(gpus_of[job])
             if place is False:
                 left.append(job)
             else:
                 self._room.start(job, place)
-        for node in nodes:
-            placement.open(node)
+        placement.take_back(nodes)
         return left
 
     def _freed_by(self, until: float) -> int:
