@@ -61,7 +61,7 @@ class PackedNodes:
         self._stacks: list[list[int]] = [[] for _ in range(self._full + 1)]
         self._mask = 0
         self._closed: Counter[int] = Counter()
-        self._aside: list[int] = []
+        self._aside = 0
         self.add_nodes(nodes)
 
     @property
@@ -110,13 +110,13 @@ class PackedNodes:
 
     def set_aside(self, nodes: Sequence[int]) -> None:
         """Close open nodes for a moment, to give gangs others; those of them that are free count as free all the same."""
-        self._aside = [node for node in nodes if self.whole_node_free(node)]
+        self._aside = sum(map(self.whole_node_free, nodes))
         for node in nodes:
             self.close(node)
 
     def take_back(self, nodes: Sequence[int]) -> None:
         """Open nodes that were set aside."""
-        self._aside = []
+        self._aside = 0
         for node in nodes:
             self.open(node)
 
@@ -219,12 +219,7 @@ class PackedNodes:
     @property
     def free_whole_nodes(self) -> int:
         """Nodes that no gang is on, open or set aside."""
-        return len(self._stacks[self._full]) + len(self._aside)
-
-    @property
-    def aside(self) -> Sequence[int]:
-        """Free nodes that are set aside."""
-        return self._aside
+        return len(self._stacks[self._full]) + self._aside
 
     def whole_nodes_free(self) -> list[int]:
         """Open nodes that no gang is on, the next to be taken last."""

@@ -5,13 +5,15 @@ brokers need to know nothing of quotas. A node that idles warm in one pool is gi
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 
 import simpy
 
 from sim.engine.clock import SUPPLY, Clock
 from sim.engine.placement import PackedNodes, nodes_of
 from sim.engine.pool import Pool
+from sim.engine.warm_nodes import WarmNodes
 
 
 class Quota:
@@ -43,13 +45,11 @@ class Quota:
 
     def _give_up_warm(self, left: int) -> None:
         """Nodes that idle warm, in all pools together, are within the quota too; those that have idled longest go back."""
-        warm = sorted((until, index, node) for index, member in enumerate(self._members) for node, until in member.warm())
-        held = sum(self._members[index].size for _, index, _ in warm)
-        for _, index, node in warm:
-            if held <= left:
-                return
-            self._members[index].give_up(node)
-            held -= self._members[index].size
+        held = sum(member.warm_gpus() for member in self._members)
+        while held > left:
+            member = min((member for member in self._members if member.warm), key=lambda member: member.warm.first()[0])
+            member.give_up(member.warm.first()[1])
+            held -= member.size
 
     def _serve(self, _: simpy.Event) -> None:
         self._telling = False
@@ -65,6 +65,7 @@ class Member:
         self.pool = pool
         self.size = pool.plan.gpus_per_node
         self.gangs: Counter[int] = Counter()
+        self.warm = WarmNodes()
         self._nodes = pool.placement
         self._quota = quota
         self._closed: list[int] = []
@@ -73,14 +74,20 @@ class Member:
 
     def began(self, job: int) -> None:
         before = len(self.gangs)
-        self.gangs.update(nodes_of(self.pool.place_of(job)))
+        for node in nodes_of(self.pool.place_of(job)):
+            self.gangs[node] += 1
+            self.warm.discard(node)
         if len(self.gangs) > before:
             self._quota.changed(self)
 
     def ended(self, job: int) -> None:
         before = len(self.gangs)
-        self.gangs.subtract(nodes_of(self.pool.place_of(job)))
-        self.gangs = +self.gangs
+        for node in nodes_of(self.pool.place_of(job)):
+            self.gangs[node] -= 1
+            if not self.gangs[node]:
+                del self.gangs[node]
+                if self._nodes.is_open(node):  # else it leaves now
+                    self.warm.add(node, self.pool.leases.warm_until(node))
         if len(self.gangs) < before:
             self._quota.changed(self)
 
@@ -91,9 +98,7 @@ class Member:
     def balance(self, left: int) -> bool:
         """Open as many free nodes as `left` GPUs allow, and no more; whether any was opened."""
         nodes, allowed, had = self._nodes, left // self.size, len(self._closed)
-        excess = nodes.free_whole_nodes - allowed
-        warm = dict(self.warm()) if excess > 0 else {}
-        for node in sorted(nodes.whole_nodes_free(), key=lambda node: warm.get(node, 0.0))[: max(excess, 0)]:
+        for node in self._first_to_go(nodes.free_whole_nodes - allowed):
             self.give_up(node)
             nodes.close(node)
             self._closed.append(node)
@@ -104,15 +109,23 @@ class Member:
             self.pool.note_closed(len(self._closed) * self.size)
         return nodes.free_whole_nodes > before
 
-    def warm(self) -> Iterator[tuple[int, float]]:
-        """Free nodes that are still leased, and until when they would be kept."""
-        for node in (*self._nodes.whole_nodes_free(), *self._nodes.aside):
-            until = self.pool.leases.warm_until(node)
-            if until >= self.pool.clock.now:
-                yield node, until
+    def _first_to_go(self, count: int) -> list[int]:
+        """So many free nodes, cold ones before those that idle warm, and of these those that have idled longest."""
+        if count <= 0:
+            return []
+        self.warm.forget_before(self.pool.clock.now)
+        free = self._nodes.whole_nodes_free()
+        cold = list(islice((node for node in free if not self.warm.until(node)), count))
+        return cold if len(cold) == count else sorted(free, key=self.warm.until)[:count]
+
+    def warm_gpus(self) -> int:
+        """GPUs of nodes that idle warm."""
+        self.warm.forget_before(self.pool.clock.now)
+        return len(self.warm) * self.size
 
     def give_up(self, node: int) -> None:
         self.pool.leases.lose(node, self.pool.clock.now)
+        self.warm.discard(node)
 
 
 def share_quotas(pools: Sequence[Pool], clock: Clock) -> None:

@@ -242,6 +242,8 @@ class VolatilePool(InterruptiblePool):
         now, since = self.clock._now, self._up_since.pop(node, None)
         if self._leases is not None:
             self._leases.lose(node, now)
+            if self.quota is not None:
+                self.quota.warm.discard(node)
         elif self.plan.metered and since is not None and now > since:
             self._spans.append((since, now))
 

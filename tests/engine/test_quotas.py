@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from sim.demand.table import JobTable
 from sim.engine.expiries import expiry
+from sim.engine.placement import PackedNodes
 from sim.engine.pool import PoolPlan
 from sim.engine.queue_terms import QueueTerms
+from sim.engine.quotas import Quota
 from sim.engine.routing import RoutingTerms
 from sim.engine.simulation import simulate
+from sim.engine.warm_nodes import WarmNodes
 from sim.results.blocked import REASONS, blocked_seconds
 from tests.engine.test_reclaims import SPELL, absences, taking
 from tests.engine.test_volatile_pool import assert_conserved, table
@@ -104,3 +107,58 @@ def test_nodes_that_easy_puts_aside_for_the_first_in_line_count_under_the_quota(
     plan = pool(8, 8, keep_warm_s=0.0, quota=("p on-demand", 40))
     records = simulate(table(rows), [plan], queue=QueueTerms(backfill="easy"))
     assert records.start_s.tolist() == [0.0, 20.0, 2.0, 30.0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(ROW, min_size=1, max_size=40),
+    spells=st.lists(st.lists(SPELL, max_size=3), min_size=3, max_size=3),
+    warm=st.sampled_from([0.0, 6.0, 40.0]),
+)
+def test_a_quota_knows_which_nodes_idle_warm(
+    pool: Callable[..., PoolPlan], rows: list[tuple[float, int, float]], spells: list[list[tuple[float, float, float]]], warm: float
+) -> None:
+    """At each change they are those that a look at every node finds: open, free and leased."""
+    real = Quota._give_up_warm
+
+    def looking(self: Quota, left: int) -> None:
+        for member in self._members:
+            now, leases = member.pool.clock.now, member.pool.leases
+            found = [node for node in member._nodes.whole_nodes_free() if leases.warm_until(node) >= now]
+            assert member.warm_gpus() == len(found) * member.size
+            assert not found or member.warm.first() == min((leases.warm_until(node), node) for node in found)
+        real(self, left)
+
+    leased = {"keep_warm_s": warm, "draw_delay": lambda: 1.5, "mean_delay_s": 1.5, "quota": ("p on-demand", 24)}
+    plans = [pool(3, 8, changes=taking([absences(one) for one in spells]), **leased), pool(4, 4, **leased)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Quota, "_give_up_warm", looking)
+        simulate(table(rows, checkpoint_s=4.0), plans, routing=RoutingTerms(overflow_s=2.0))
+
+
+def test_a_quota_that_never_binds_lists_no_nodes(pool: Callable[..., PoolPlan], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs does not grow with its pools, which may have thousands of nodes."""
+
+    def listed(self: PackedNodes) -> list[int]:
+        raise AssertionError(f"listed {self.free_whole_nodes} free nodes")
+
+    monkeypatch.setattr(PackedNodes, "whole_nodes_free", listed)
+    plan = pool(3, 8, keep_warm_s=5.0, quota=("p on-demand", 48))
+    records = simulate(table([(0.0, 8, 10.0), (1.0, 16, 10.0), (20.0, 24, 10.0)]), [plan, plan])
+    assert records.start_s.tolist() == [0.0, 1.0, 20.0]
+
+
+def test_of_warm_nodes_who_goes_back_first_is_known() -> None:
+    """Whoever was used again or lost meanwhile is passed over, and who idles anew counts from then."""
+    warm = WarmNodes()
+    for node, until in ((3, 20.0), (1, 10.0), (2, 10.0), (0, 15.0)):
+        warm.add(node, until)
+    assert warm.first() == (10.0, 1)
+    warm.discard(1)
+    warm.add(1, 30.0)
+    warm.discard(0)
+    assert (len(warm), warm.first(), warm.until(0), warm.until(1)) == (3, (10.0, 2), 0.0, 30.0)
+    warm.forget_before(20.0)
+    assert (len(warm), warm.first()) == (2, (20.0, 3))
+    warm.forget_before(31.0)
+    assert not warm
