@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.cost.durations import CostTable
 from sim.demand.drawn import draw_workload
+from sim.demand.file_state import State, state_of
 from sim.demand.sampling import draw
 from sim.demand.streams import stream
 from sim.demand.table import JobTable, concatenate
@@ -80,13 +81,20 @@ def open_trace(name: str, work: TraceWorkload) -> RecordedJobs:
             key=f"workloads.{name}.path",
         )
     try:
-        return _read(path, work.format, tuple(work.columns.items()), tuple(sorted((key, str(value)) for key, value in work.where.items())))
+        where = tuple(sorted((key, str(value)) for key, value in work.where.items()))
+        return _read(path, state_of(Path(path)), work.format, tuple(work.columns.items()), where)
     except InputError as error:
         raise error.under(f"workloads.{name}") from None
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, form: TraceFormat, columns: tuple[tuple[str, str], ...], where: tuple[tuple[str, str], ...]) -> RecordedJobs:
+def _read(
+    path: str,
+    state: State,  # noqa: ARG001  of another state other jobs are kept
+    form: TraceFormat,
+    columns: tuple[tuple[str, str], ...],
+    where: tuple[tuple[str, str], ...],
+) -> RecordedJobs:
     """Read once however many replications and plans replay it."""
     return read_trace(Path(path), form, dict(columns), dict(where))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.demand.file_state import State, state_of
 from sim.demand.table import Floats
 from sim.scenario.errors import InputError
 from sim.scenario.nearest import nearest
@@ -48,7 +49,7 @@ def open_spot_trace(path: str, zone: str | None) -> SpotTrace:
         file = _of_zone(file, zone)
     elif zone is not None and zone not in file.name:
         raise InputError.of(f"found zone {zone!r} beside the file {file.name}, whose name has no such zone; leave one out", key="zone")
-    return _read(file)
+    return _read(file, state_of(file))
 
 
 def _of_zone(folder: Path, zone: str | None) -> Path:
@@ -67,7 +68,7 @@ def _of_zone(folder: Path, zone: str | None) -> Path:
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path) -> SpotTrace:
+def _read(file: Path, state: State) -> SpotTrace:  # noqa: ARG001  of another state another trace is kept
     try:
         raw = file.read_bytes()
         data = json.loads(gzip.decompress(raw) if file.suffix == ".gz" else raw)

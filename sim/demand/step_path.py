@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim.demand.file_state import State, state_of
 from sim.demand.table import Floats
 from sim.demand.traces.table_file import numbers, read_rows, require, seconds
 from sim.scenario.errors import InputError
@@ -54,7 +55,8 @@ ONE = StepPath(np.zeros(1), np.ones(1))
 def step_path(word: OverTime) -> StepPath:
     """The path that a scenario's word says; InputError, beneath ``trace``, where its file cannot be used."""
     if word.trace is not None:
-        return _recorded(_file(word.trace), word.column)
+        file = _file(word.trace)
+        return _recorded(file, state_of(file), word.column)
     return StepPath(np.array([time for time, _ in word.steps]), np.array([level for _, level in word.steps]))
 
 
@@ -68,7 +70,7 @@ def _file(written: str) -> Path:
 
 
 @lru_cache(maxsize=16)
-def _recorded(file: Path, column: str) -> StepPath:
+def _recorded(file: Path, state: State, column: str) -> StepPath:  # noqa: ARG001  of another state another path is kept
     """The path of a file's rows, read once however many replications follow it; its last step lasts as long as the one before."""
     rows = read_rows(file, {})
     require(rows, ("time", column), file)

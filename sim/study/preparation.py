@@ -18,6 +18,7 @@ from sim.cost.collectives import NodeType
 from sim.cost.devices import calibrations_for, validations_for
 from sim.cost.durations import CostTable, check_model, families, node_type
 from sim.cost.validation import Validation
+from sim.demand.file_state import state_of
 from sim.demand.spot_trace import open_spot_trace
 from sim.demand.streams import stream
 from sim.results.power import PowerDraw, power_draws
@@ -60,7 +61,7 @@ class Preparation:
         alone = {name: value for name, value in self.document.data.items() if name not in NOT_OF_A_REPLICATION}
         parts = [sim.__version__, json.dumps(alone, sort_keys=True, default=str), repr(self.errors and sorted(self.errors.items()))]
         parts += [calibration.model_dump_json() for calibration in self.calibrations.values()]
-        parts += [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in named_files(alone)]
+        parts += [f"{path} {state_of(path)}" for path in named_files(alone)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @cached_property

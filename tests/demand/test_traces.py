@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.demand.jobs import open_trace
 from sim.demand.traces import READERS, read_trace
 from sim.report.rows import basis_lines
 from sim.scenario.errors import InputError
 from sim.scenario.loading import open_document
-from sim.scenario.workloads import TraceFormat
+from sim.scenario.workloads import TraceFormat, TraceWorkload
 from sim.study.run import run_plan
 
 PHILLY = {"submit_s": "timestamp", "gpus": "num_gpus", "duration_s": "duration", "tenant": "cluster"}
@@ -185,6 +186,15 @@ def test_what_is_no_trace_is_refused(tmp_path: Path, content: bytes, form: str, 
 
 def test_every_format_that_a_scenario_takes_has_a_reader() -> None:
     assert set(READERS) == set(get_args(TraceFormat))
+
+
+def test_a_file_that_has_changed_is_read_anew(tmp_path: Path) -> None:
+    """A dashboard lives for days, and what it replays is what is there."""
+    path = tmp_path / "jobs.csv"
+    work = TraceWorkload.model_validate({"kind": "trace", "format": "csv", "path": str(path)})
+    for jobs in (1, 3):
+        path.write_text("submit_s,gpus,duration_s\n" + "0,1,60\n" * jobs, encoding="utf-8")
+        assert len(open_trace("jobs", work)) == jobs
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
