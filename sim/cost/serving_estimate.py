@@ -71,7 +71,7 @@ def _filled(
         return replace(blank, refusal=_misfit(replica, positions))
     at_once = most_within(replica, work.prompt, work.output, work.tpot)
     if not at_once:
-        alone = replica.decode_seconds(1, work.prompt + work.output / 2)
+        alone = serving_cost(replica, work.prompt, work.output, 1).decode_s
         return replace(blank, refusal=f"takes {format_duration(alone)} a token even for one request at a time")
 
     cost, *costs = (

@@ -120,10 +120,6 @@ class InterruptiblePool(Pool):
         return float(self._attained.get(job, 0.0) + self._gpus[job] * max(running, 0.0))
 
     @property
-    def busy_gpus(self) -> int:
-        return self._busy
-
-    @property
     def waiting_gpu_s(self) -> float:
         return self._waiting_gpu_s
 

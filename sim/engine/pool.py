@@ -65,6 +65,11 @@ class PoolPlan:
     changes: tuple[Callable[[Any, Any], Change], ...] = ()
 
     @property
+    def full_name(self) -> str:
+        """``PROVIDER.POOL``, as figures, tables and errors have it."""
+        return f"{self.provider}.{self.name}"
+
+    @property
     def most_gpus(self) -> int:
         """GPUs once every delivery has come and an elastic pool has grown."""
         return self.gpus_without(0)
@@ -278,9 +283,9 @@ class Pool:
         return bool(self._busy or self._queue)
 
     @property
-    def running(self) -> bool:
-        """Whether a job runs here."""
-        return bool(self._busy)
+    def busy_gpus(self) -> int:
+        """Those of the jobs that run here."""
+        return self._busy
 
     @property
     def waiting_jobs(self) -> int:

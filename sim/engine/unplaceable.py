@@ -39,7 +39,7 @@ def _why_none(asked: int, plans: Sequence[PoolPlan]) -> str:
     largest = max(plans, key=lambda plan: plan.lasting_gpus)
     if _nodes_gpus(largest) > largest.lasting_gpus:
         return f"{_held(largest)}; raise the quota and add nodes, or make the jobs smaller"
-    return f"the largest pool ({_named(largest)}) has no more than {largest.lasting_gpus} that stay; add nodes or make the jobs smaller"
+    return f"the largest pool ({largest.full_name}) has no more than {largest.lasting_gpus} that stay; add nodes or make the jobs smaller"
 
 
 def _leaving(plan: PoolPlan, asked: int) -> str:
@@ -47,19 +47,15 @@ def _leaving(plan: PoolPlan, asked: int) -> str:
     kept = f"no more than {plan.lasting_gpus}" if plan.lasting_gpus else "none"
     until = "its windows end" if plan.promised else "nodes expire"
     return (
-        f"pool {_named(plan)}, which has {plan.most_gpus}, keeps {kept} when {until}: what is not done by then would never be; add a pool "
-        f"whose nodes stay, on demand say, with {asked} GPUs or more"
+        f"pool {plan.full_name}, which has {plan.most_gpus}, keeps {kept} when {until}: what is not done by then would never be; "
+        f"add a pool whose nodes stay, on demand say, with {asked} GPUs or more"
     )
 
 
 def _held(plan: PoolPlan) -> str:
-    return f"pool {_named(plan)} may have no more than {plan.lasting_gpus} at once under its provider's quota"
+    return f"pool {plan.full_name} may have no more than {plan.lasting_gpus} at once under its provider's quota"
 
 
 def _nodes_gpus(plan: PoolPlan) -> int:
     """GPUs that stay, were there no quota."""
     return replace(plan, quota=None).lasting_gpus
-
-
-def _named(plan: PoolPlan) -> str:
-    return f"{plan.provider}.{plan.name}"

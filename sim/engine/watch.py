@@ -25,13 +25,13 @@ class Watch:
         if not (self._more_come() or any(pool.at_work for pool in self._pools)):
             return False
         completed = sum(pool.completed for pool in self._volatile)
-        moving = completed != self._completed or any(pool.running for pool in self._pools)
+        moving = completed != self._completed or any(pool.busy_gpus for pool in self._pools)
         self._changes = 0 if moving else self._changes + 1
         self._completed = completed
         if self._changes > MOST_CHANGES and not self._more_come():
             stuck = next(pool for pool in self._pools if pool.at_work)
             raise InputError.of(
-                f"{stuck.waiting_jobs} jobs wait in {stuck.plan.provider}.{stuck.plan.name}, whose nodes come and go without ever being "
+                f"{stuck.waiting_jobs} jobs wait in {stuck.plan.full_name}, whose nodes come and go without ever being "
                 "there together for the first in line; give the pool more nodes, make them stay longer, or make the jobs smaller",
                 key=f"providers.{stuck.plan.provider}.pools.{stuck.plan.name}",
             )

@@ -66,13 +66,13 @@ def replication_figures(
         figures[f"workload.{name}.cost_usd"] = sum(line.effective_usd for line in lines if line.workload == name)
     figures |= unit_cost_figures(jobs, records, cost, {name: figures[f"workload.{name}.cost_usd"] for name in jobs.workloads}, horizon_s)
     for index, plan in enumerate(plans):
-        prefix = f"pool.{plan.provider}.{plan.name}."
+        prefix = f"pool.{plan.full_name}."
         figures[f"{prefix}jobs"] = float((records.pool == index).sum())
         figures[f"{prefix}gpu_hours_used"] = float(used[index].sum())
         figures[f"{prefix}gpu_hours_paid"] = float(paid[index])
         figures[f"{prefix}utilisation"] = _ratio(float(used[index].sum()), float(had[index]))
         figures[f"{prefix}cost_usd"] = sum(line.effective_usd for line in lines if (line.provider, line.pool) == (plan.provider, plan.name))
-    names = [f"{plan.provider}.{plan.name}" for plan in plans]
+    names = [plan.full_name for plan in plans]
     capacity_usd = [
         sum(line.effective_usd for line in lines if line.unit != "GB" and f"{line.provider}.{line.pool}" == name) for name in names
     ]

@@ -152,8 +152,7 @@ def energy_figures(lines: Sequence[Line], plans: Sequence[PoolPlan], workloads: 
     groups = {"": drawn}
     groups |= {f"provider.{name}.": [one for one in drawn if one.provider == name] for name in {plan.provider: None for plan in plans}}
     groups |= {
-        f"pool.{plan.provider}.{plan.name}.": [one for one in drawn if (one.provider, one.pool) == (plan.provider, plan.name)]
-        for plan in plans
+        f"pool.{plan.full_name}.": [one for one in drawn if (one.provider, one.pool) == (plan.provider, plan.name)] for plan in plans
     }
     groups |= {f"workload.{name}.": [one for one in drawn if one.workload == name] for name in workloads}
     figures = {"energy.idle_kwh": sum(one.quantity for one in drawn if one.workload == UNUSED)}

@@ -101,7 +101,7 @@ def replicate(preparation: Preparation, number: int) -> Replication:
         if (rows := measured & (table.workload == index)).any()
     }
     levels = timeline(table, records, horizon, plans)
-    pools = tuple(f"{plan.provider}.{plan.name}" for plan in plans)
+    pools = tuple(plan.full_name for plan in plans)
     return Replication(
         number=number,
         horizon_s=horizon,
